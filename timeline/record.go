@@ -1,0 +1,89 @@
+// Package timeline holds what a server's disk says, as records with their
+// evidence, and puts it in order.
+//
+// A [Record] is one thing that the image says: a file, a line of a log, an
+// account, a changed file. A timeline event is a record at one of its stamps.
+// There is no second type for events or facts.
+package timeline
+
+import (
+	"deadbox/fs/filesystem"
+	"time"
+)
+
+// Kinds of records. An extractor's records carry the kind that it names.
+const (
+	KindFile          = "file"           // an inode under one of its names
+	KindCommand       = "command"        // a line of a shell's history
+	KindAuth          = "auth"           // a line of auth.log or secure
+	KindSyslog        = "syslog"         // a line of any other syslog file
+	KindWebAccess     = "web-access"     // a request in a web server's access log
+	KindAccount       = "account"        // passwd and shadow joined, an account each
+	KindGroup         = "group"          // a line of group
+	KindAuthorizedKey = "authorized-key" // a line of authorized_keys
+	KindCron          = "cron"           // a line of a crontab
+	KindChange        = "change"         // a difference from the baseline
+	KindStrings       = "strings"        // the telling strings of a program that no baseline knows
+)
+
+// Record is one thing that the image says.
+type Record struct {
+	Kind     string
+	Summary  string            // one line for people; hostile bytes are escaped when it is printed, not here
+	Stamps   []Stamp           // none where the source has no times
+	Fields   map[string]string // what rules and searches look at; keys are lower_case, the field's standard words
+	File     *File             // of KindFile and KindChange: the inode; nil in others
+	Change   *Change           // of KindChange
+	Evidence Evidence
+}
+
+// Stamp is one time of a record.
+type Stamp struct {
+	What string    // "modified", "accessed", "changed", "born", "deleted", "logged", "ran", ...
+	When time.Time // UTC
+	Note string    // how it is known, where the source does not say it whole: "year inferred from the file's modification time"
+}
+
+// Evidence says where on the image a record was read.
+type Evidence struct {
+	Image  string          // the evidence file's name
+	Volume string          // volume's slot: "gpt:1", "mbr:5", "bare"
+	Inode  filesystem.Inum // 0 if none
+	Path   string          // on the server
+	Offset int64           // in the image, of the bytes that say it; -1 if they have no single place
+	Length int64           // of those bytes in the image
+	Line   int             // of a text file, from 1; 0 if it has none
+	Packed string          // "gzip" where Line counts in the unpacked file, and Offset and Length cover the packed one
+}
+
+// File is the metadata of a file under one of its names.
+type File struct {
+	Path      string // on the server, from its root; may hold bytes that are not UTF-8
+	Inode     filesystem.Inum
+	Type      filesystem.FileType
+	Mode      filesystem.Mode
+	UID, GID  uint32
+	Links     uint32
+	Size      int64
+	Times     filesystem.Times
+	Flags     filesystem.Flags
+	Target    string // of a symbolic link
+	Xattrs    []filesystem.Xattr
+	Deleted   bool   // the name is deleted
+	Unalloc   bool   // the inode is not allocated
+	Orphan    bool   // no name leads to the inode
+	SHA256    string // lower-case hexadecimal, where the content was read
+	Magic     string // what the first bytes say, where they were read: "elf", "script", "php", "gzip", ...; "" otherwise
+	Interp    string // of a script: the interpreter's path
+	InPackage bool   // a package of the server's own package database lists the path
+}
+
+// Change is a difference between the image and the baseline.
+type Change struct {
+	What   string // "added", "content", "metadata", "deleted", "type"
+	Before *File  // in the baseline; nil if added
+	After  *File  // in the image; nil if deleted
+	// Differs names the fields that differ, sorted: "content", "mode", "owner", "size", "modified", "changed",
+	// "born", "flags", "xattrs", "target", "links", "inode".
+	Differs []string
+}
