@@ -2,8 +2,10 @@ package timeline
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"deadbox/fs/filesystem"
@@ -16,7 +18,8 @@ type Extractor struct {
 	Doc string
 	// Paths are the files that it reads: path.Match patterns from the server's
 	// root, where a leading "~/" stands for each account's home and an element "**"
-	// for any number of directories.
+	// for any number of directories, none included. Two patterns may name the
+	// same file; it is read once.
 	Paths []string
 	// Run yields the records of one file. It is pure: no globals, no clock, no
 	// writing. An error concerns one place of the file, and the sequence goes on.
@@ -37,8 +40,68 @@ type Source struct {
 	Sibling func(path string) *Source
 	// Place turns a range of Data and a line number (0 if none) into evidence.
 	Place func(offset, length int64, line int) Evidence
+	// NextData, if it is set, gives the first offset at or after off that is
+	// not in a hole of the file, or Size. Holes read as zeros; knowing them spares
+	// the reading.
+	NextData func(off int64) int64
 }
 
-// maxLine is the longest line that is kept whole; the rest of a longer one
-// is skipped, and the skipping is reported.
-const maxLine = 1 << 20
+// Evidence says where a range of Data and a line lie. Without Place it names
+// no more than the path and the line.
+func (s *Source) Evidence(offset, length int64, line int) Evidence {
+	if s.Place == nil {
+		return Evidence{Path: s.Path, Offset: -1, Line: line, Packed: s.Packed}
+	}
+	return s.Place(offset, length, line)
+}
+
+// Open gives the sibling at path, nil if there is none.
+func (s *Source) Open(path string) *Source {
+	if s.Sibling == nil {
+		return nil
+	}
+	return s.Sibling(path)
+}
+
+// Location is the server's time zone, UTC if that is not known.
+func (s *Source) Location() *time.Location {
+	if s.Zone == nil {
+		return time.UTC
+	}
+	return s.Zone
+}
+
+// DamageError is a place of a file that could not be read or understood. The
+// reading went on after it.
+type DamageError struct {
+	Path     string // on the server
+	Offset   int64  // from the start of the file, unpacked if it was packed
+	Length   int64  // bytes
+	Line     int    // 0 if none
+	Reason   string
+	Err      error // of the reading, if that was the cause
+	Evidence Evidence
+}
+
+// Damage makes a [DamageError] of this file.
+func (s *Source) Damage(offset, length int64, line int, reason string, err error) *DamageError {
+	return &DamageError{
+		Path: s.Path, Offset: offset, Length: length, Line: line,
+		Reason: reason, Err: err, Evidence: s.Evidence(offset, length, line),
+	}
+}
+
+func (e *DamageError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q: ", e.Path)
+	if e.Line != 0 {
+		fmt.Fprintf(&b, "line %d, ", e.Line)
+	}
+	fmt.Fprintf(&b, "%d bytes at offset %d: %s", e.Length, e.Offset, e.Reason)
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+func (e *DamageError) Unwrap() error { return e.Err }
