@@ -1,0 +1,239 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"deadbox/fs/filesystem"
+	"deadbox/fs/host"
+	"deadbox/image"
+	"deadbox/image/volume"
+	"deadbox/rules"
+	"deadbox/timeline"
+)
+
+// Investigation is all that the reports are made of. The command fills it.
+type Investigation struct {
+	Tool        Tool
+	CommandLine []string
+	// Started and Finished are the only times of the analyst's clock. They go to
+	// "run" of case.json and nowhere else, and are left out if they are zero.
+	Started, Finished time.Time
+
+	Evidence []EvidenceFile
+	Baseline []EvidenceFile // the known-good images; none without a baseline
+	Layouts  []Layout       // how each image is divided, in the order of Evidence
+	Host     *host.Host     // nil if no root file system was found
+
+	Findings []rules.Finding // in any order; each report sorts its own copy
+	Counts   Counts
+	// FirstActivity and LastActivity bound what the records say happened; zero
+	// if nothing does.
+	FirstActivity, LastActivity time.Time
+	Activity                    *Activity // nil: no histogram. Case gathers one
+	Changes                     *Changes  // nil: no baseline. Case gathers it
+	Damage                      []Damage
+	Notes                       []string // what a reader must know, a sentence each
+
+	// Excerpt, if set, gives the bytes that a piece of evidence points to, for
+	// the reports to quote. It may cut them, and gives "" if they cannot be read.
+	Excerpt func(timeline.Evidence) string
+
+	// Dir is the case folder, as the analyst named it; "" if there is none.
+	Dir string
+	// Outputs are the files written so far. Case fills it in.
+	Outputs []Output
+}
+
+// Tool is the program that made a report.
+type Tool struct {
+	Name    string // "deadbox"
+	Version string
+	Commit  string // "" if it is not known
+}
+
+// EvidenceFile is one image as it was opened.
+type EvidenceFile struct {
+	Path     string // as it was given
+	Size     int64  // of the image, in bytes
+	SHA256   string // of the whole image, lost ranges read as zeros; "" if it was not computed
+	Segments []Segment
+	Lost     []image.Range
+}
+
+// Segment is one file of an image.
+type Segment struct {
+	Path   string
+	Size   int64
+	SHA256 string // "" if it was not computed
+}
+
+// Layout is how one image is divided.
+type Layout struct {
+	Image string // its path, as in EvidenceFile
+	volume.Layout
+}
+
+// Counts are how much was seen.
+type Counts struct {
+	Files    int64            // names of files
+	Inodes   int64            // allocated and unallocated
+	Records  int64            // written to records.jsonl
+	Events   int64            // rows of the timeline
+	Changes  int64            // written to changes.jsonl
+	Kinds    map[string]int64 // records by kind
+	Damage   int64            // places that could not be read; Damage may list fewer
+	Findings int64
+}
+
+// Damage is one place that could not be read, or that says what cannot be.
+type Damage struct {
+	Image  string
+	Volume string          // the slot; "" if it concerns the whole image
+	Offset int64           // in the image; -1 if unknown
+	Inode  filesystem.Inum // 0 if none
+	Path   string          // "" if unknown
+	What   string
+}
+
+// DamageOf makes a Damage of an error. Base is what must be added to an offset
+// that the error names, to count it from the start of the image: the offset of
+// the volume.
+func DamageOf(image, slot string, base int64, err error) Damage {
+	d := Damage{Image: image, Volume: slot, Offset: -1, What: err.Error()}
+	off, n := filesystem.Place(err)
+	d.Inode = n
+	if off >= 0 {
+		d.Offset = base + off
+	}
+	return d
+}
+
+// Output is one file of the case folder.
+type Output struct {
+	Name   string
+	Size   int64 // bytes
+	SHA256 string
+	Doc    string // what it holds
+}
+
+// Sorted returns the findings with the most severe first, then the earliest;
+// those without a time come last of their severity.
+func (inv *Investigation) Sorted() []*rules.Finding {
+	out := inv.pointers()
+	slices.SortStableFunc(out, func(a, b *rules.Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), compareTime(a.Time, b.Time), strings.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// Story returns the findings that have a time, the earliest first.
+func (inv *Investigation) Story() []*rules.Finding {
+	out := slices.DeleteFunc(inv.pointers(), func(f *rules.Finding) bool { return f.Time.IsZero() })
+	slices.SortStableFunc(out, func(a, b *rules.Finding) int {
+		return cmp.Or(compareTime(a.Time, b.Time), cmp.Compare(b.Severity, a.Severity), strings.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+func (inv *Investigation) pointers() []*rules.Finding {
+	out := make([]*rules.Finding, len(inv.Findings))
+	for i := range inv.Findings {
+		out[i] = &inv.Findings[i]
+	}
+	return out
+}
+
+// compareTime orders times; the zero time, which says nothing, comes last.
+func compareTime(a, b time.Time) int {
+	if a.IsZero() != b.IsZero() {
+		if a.IsZero() {
+			return 1
+		}
+		return -1
+	}
+	return a.Compare(b)
+}
+
+// Severities counts the findings of each severity.
+func (inv *Investigation) Severities() (counts [rules.Critical + 1]int) {
+	for i := range inv.Findings {
+		if s := inv.Findings[i].Severity; int(s) < len(counts) {
+			counts[s]++
+		}
+	}
+	return counts
+}
+
+// Window is the time from the first to the last finding that has one; zero
+// times if none has.
+func (inv *Investigation) Window() (first, last time.Time) {
+	for i := range inv.Findings {
+		t := inv.Findings[i].Time
+		if t.IsZero() {
+			continue
+		}
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+		if last.IsZero() || t.After(last) {
+			last = t
+		}
+	}
+	return first, last
+}
+
+// named returns the different values that get gives for findings, those of
+// more severe and earlier findings first.
+func (inv *Investigation) named(get func(*rules.Finding) string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, f := range inv.Sorted() {
+		if v := get(f); v != "" && !seen[v] {
+			seen[v] = true
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// zone is the zone for people: the server's, UTC if it is not known.
+func (inv *Investigation) zone() *time.Location {
+	if inv.Host == nil || inv.Host.Zone == nil {
+		return time.UTC
+	}
+	return inv.Host.Zone
+}
+
+// zoneName says which zone times are in, and how it is known.
+func (inv *Investigation) zoneName() string {
+	if inv.Host == nil || inv.Host.Zone == nil {
+		return "UTC (the server's own zone is not known)"
+	}
+	name := inv.Host.ZoneName
+	if name == "" {
+		name = inv.Host.Zone.String()
+	}
+	if inv.Host.ZoneFrom != "" {
+		name += " (" + inv.Host.ZoneFrom + ")"
+	}
+	return name
+}
+
+// damageCount is the number of damaged places, listed or not.
+func (inv *Investigation) damageCount() int64 {
+	return max(inv.Counts.Damage, int64(len(inv.Damage)))
+}
+
+// lost is the number of bytes of evidence that are missing.
+func (inv *Investigation) lost() int64 {
+	n := int64(0)
+	for i := range inv.Evidence {
+		for _, r := range inv.Evidence[i].Lost {
+			n += r.Length
+		}
+	}
+	return n
+}
