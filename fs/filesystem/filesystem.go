@@ -100,7 +100,8 @@ type Content interface {
 	io.ReaderAt
 	Size() int64
 	// Extents returns the runs of the file in logical order, holes included.
-	// They cover Size bytes; the last may reach past it, to the end of its block.
+	// They cover Size bytes, and go on past it where blocks are allocated there: to the
+	// end of the last block (slack), and what was allocated ahead.
 	Extents() []Extent
 }
 
@@ -113,16 +114,17 @@ const (
 	Unwritten                   // blocks at Offset that were never written through this file; reads as zeros
 	Inline                      // bytes inside the inode at Offset
 	Encrypted                   // bytes at Offset, encrypted by the file system
+	Lost                        // the mapping is damaged: what stands here is not known, reading it is an error
 )
 
-var extentKinds = [...]string{"data", "hole", "unwritten", "inline", "encrypted"}
+var extentKinds = [...]string{"data", "hole", "unwritten", "inline", "encrypted", "lost"}
 
 func (k ExtentKind) String() string { return extentKinds[k] }
 
 // Extent is a run of bytes.
 type Extent struct {
 	Logical int64 // from the start of the file; 0 where no file owns the run
-	Offset  int64 // from the start of the file system; -1 for a hole
+	Offset  int64 // from the start of the file system; -1 for a hole and for what is lost
 	Length  int64
 	Kind    ExtentKind
 }

@@ -1,0 +1,470 @@
+package ext4
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+
+	"deadbox/fs/filesystem"
+)
+
+// chunkBytes is how much of an inode table is read at once, runBytes how
+// much of the directories' blocks; runGap is the distance that is read over rather
+// than skipped.
+const (
+	chunkBytes = 1 << 20
+	runBytes   = 1 << 20
+	runGap     = 64 << 10
+)
+
+// ordered runs work for 0 to n-1 on a fixed number of goroutines and yields the
+// results in order. Values are used again once the loop's body is done with
+// them. This is the one place in the package where goroutines are started.
+func ordered[T any](ctx context.Context, n int, work func(i int, v *T)) iter.Seq2[int, *T] {
+	return func(yield func(int, *T) bool) {
+		workers := runtime.GOMAXPROCS(0)
+		type job struct {
+			i    int
+			v    T
+			done chan struct{}
+		}
+		window := workers + 2
+		todo, queue, free := make(chan *job, window), make(chan *job, window), make(chan *job, window)
+		for range window {
+			free <- &job{done: make(chan struct{}, 1)}
+		}
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer close(todo)
+			defer close(queue)
+			for i := range n {
+				select {
+				case j := <-free:
+					j.i = i
+					queue <- j
+					todo <- j
+				case <-stop:
+					return
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+		for range workers {
+			wg.Go(func() {
+				for j := range todo {
+					work(j.i, &j.v)
+					j.done <- struct{}{}
+				}
+			})
+		}
+		defer wg.Wait()
+		defer close(stop)
+		for j := range queue {
+			<-j.done
+			if !yield(j.i, &j.v) {
+				return
+			}
+			free <- j
+		}
+	}
+}
+
+// tableChunk is a part of one group's inode table.
+type tableChunk struct {
+	group int
+	from  uint32 // index in the table
+	count uint32
+}
+
+// tableChunks divides all inode tables, the parts left out that were never
+// used.
+func (f *FS) tableChunks() []tableChunk {
+	per := uint32(max(chunkBytes/f.inodeSize, 1))
+	var out []tableChunk
+	for g := range f.groups {
+		gr := &f.groups[g]
+		if gr.bad || gr.flags&groupInodeUninit != 0 {
+			continue
+		}
+		used := f.inodesPerGroup - gr.unused
+		if first := uint64(g) * uint64(f.inodesPerGroup); first+uint64(used) > uint64(f.inodes) {
+			used = uint32(uint64(f.inodes) - min(first, uint64(f.inodes)))
+		}
+		for at := uint32(0); at < used; at += per {
+			out = append(out, tableChunk{group: g, from: at, count: min(per, used-at)})
+		}
+	}
+	return out
+}
+
+// tablePart is a chunk that was read.
+type tablePart struct {
+	buf    []byte
+	bitmap []byte // of the whole group; nil if it could not be read
+	first  uint32 // number of the first inode
+	offset int64
+	bad    []badRange // parts of buf that could not be read
+	errs   []error
+	inodes []filesystem.Inode
+}
+
+type badRange struct{ from, to int }
+
+// readChunk fills part with a chunk. Where the disk cannot be read it tries
+// block by block, so that a bad sector costs its own inodes only.
+func (f *FS) readChunk(c tableChunk, part *tablePart) {
+	size := int(c.count) * f.inodeSize
+	part.buf = slices.Grow(part.buf[:0], size)[:size]
+	part.bad, part.errs, part.inodes = part.bad[:0], part.errs[:0], part.inodes[:0]
+	part.first = uint32(c.group)*f.inodesPerGroup + c.from + 1
+	part.offset = int64(f.groups[c.group].inodeTable)*f.blockSize + int64(c.from)*int64(f.inodeSize)
+	bitmap, err := f.inodeBitmap(c.group)
+	part.bitmap = bitmap
+	if err != nil && c.from == 0 {
+		part.errs = append(part.errs, err)
+	}
+	if got, err := f.r.ReadAt(part.buf, part.offset); got < size {
+		clear(part.buf[got:])
+		unit := max(int(min(f.blockSize, 4096)), f.inodeSize)
+		bad := badRange{from: -1}
+		flush := func(to int) {
+			if bad.from >= 0 {
+				part.bad = append(part.bad, badRange{bad.from, to})
+				part.errs = append(part.errs, &filesystem.ReadError{Structure: "inode table", Offset: part.offset + int64(bad.from), Length: int64(to - bad.from), Err: unexpected(err)})
+				bad.from = -1
+			}
+		}
+		for at := got - got%unit; at < size; at += unit {
+			end := min(at+unit, size)
+			if n, _ := f.r.ReadAt(part.buf[at:end], part.offset+int64(at)); n < end-at {
+				clear(part.buf[at+n : end])
+				if bad.from < 0 {
+					bad.from = at + n - n%f.inodeSize
+				}
+			} else {
+				flush(at)
+			}
+		}
+		flush(size)
+	}
+}
+
+// each calls fn for every inode of the part that holds anything.
+func (p *tablePart) each(f *FS, fn func(n uint32, raw rawInode, offset int64, allocated bool)) {
+	bad := p.bad
+	base := (p.first - 1) % f.inodesPerGroup
+	for at := 0; at < len(p.buf); at += f.inodeSize {
+		if len(bad) > 0 && at >= bad[0].from {
+			if at < bad[0].to {
+				continue
+			}
+			bad = bad[1:]
+		}
+		i := uint32(at / f.inodeSize)
+		n := p.first + i
+		allocated := p.bitmap == nil || p.bitmap[(base+i)/8]>>((base+i)%8)&1 != 0
+		raw := rawInode(p.buf[at : at+f.inodeSize])
+		if unused(raw) && (!allocated || n < f.firstInode() || p.bitmap == nil) {
+			continue
+		}
+		fn(n, raw, p.offset+int64(at), allocated)
+	}
+}
+
+func (f *FS) firstInode() uint32 {
+	if f.sb.revLevel() == 0 {
+		return 11
+	}
+	return f.sb.firstIno()
+}
+
+// unused reports whether an inode's first 128 bytes hold nothing but, at the
+// most, a checksum and a generation.
+func unused(raw rawInode) bool {
+	var v uint64
+	for i := 0; i < 0x60; i += 8 {
+		v |= le.Uint64(raw[i:])
+	}
+	return v|uint64(le.Uint32(raw[0x60:])) == 0
+}
+
+// Inodes yields every inode that holds anything, in the order of the tables.
+func (f *FS) Inodes(ctx context.Context) iter.Seq2[*filesystem.Inode, error] {
+	return func(yield func(*filesystem.Inode, error) bool) {
+		chunks := f.tableChunks()
+		parts := ordered(ctx, len(chunks), func(i int, part *tablePart) {
+			f.readChunk(chunks[i], part)
+			part.each(f, func(n uint32, raw rawInode, offset int64, allocated bool) {
+				part.inodes = append(part.inodes, filesystem.Inode{})
+				in := &part.inodes[len(part.inodes)-1]
+				f.parseInode(n, raw, offset, in)
+				in.Allocated = allocated
+				if allocated && f.metadataCsum() && !f.inodeChecksumOK(n, raw) {
+					part.errs = append(part.errs, &filesystem.CorruptError{Structure: "inode", Offset: offset, Inum: in.Inum, Reason: "checksum mismatch"})
+				}
+			})
+		})
+		for _, part := range parts {
+			for _, err := range part.errs {
+				if !yield(nil, err) {
+					return
+				}
+			}
+			for i := range part.inodes {
+				if !yield(&part.inodes[i], nil) {
+					return
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// dirBlock is one block of a directory.
+type dirBlock struct {
+	offset  int64
+	logical int64
+	dir     uint32 // index in the list of directories
+}
+
+// Entries yields every directory entry. It reads the inode tables once to
+// learn where the directories lie, then their blocks in the order of the disk.
+func (f *FS) Entries(ctx context.Context) iter.Seq2[filesystem.Entry, error] {
+	return func(yield func(filesystem.Entry, error) bool) {
+		dirs, blocks, ok := f.findDirs(ctx, yield)
+		if !ok {
+			return
+		}
+		slices.SortFunc(blocks, func(a, b dirBlock) int {
+			switch {
+			case a.offset < b.offset:
+				return -1
+			case a.offset > b.offset:
+				return 1
+			}
+			return int(a.dir) - int(b.dir)
+		})
+		runs := f.dirRuns(blocks)
+		type part struct {
+			buf []byte
+			got int
+			err error
+		}
+		parts := ordered(ctx, len(runs), func(i int, p *part) {
+			r := runs[i]
+			from := blocks[r.from].offset
+			size := int(blocks[r.to-1].offset + f.blockSize - from)
+			p.buf = slices.Grow(p.buf[:0], size)[:size]
+			p.got, p.err = f.r.ReadAt(p.buf, from)
+		})
+		for i, p := range parts {
+			from := blocks[runs[i].from].offset
+			for k, b := range blocks[runs[i].from:runs[i].to] {
+				dir := &dirs[b.dir]
+				at := int(b.offset - from)
+				buf := p.buf[at:][:f.blockSize]
+				if at+len(buf) > p.got {
+					if got, err := f.r.ReadAt(buf, b.offset); got < len(buf) {
+						if !yield(filesystem.Entry{}, &filesystem.ReadError{Structure: "directory block", Offset: b.offset, Length: f.blockSize, Inum: dir.n, Err: unexpected(err)}) {
+							return
+						}
+						continue
+					}
+				}
+				if j := runs[i].from + k; j > 0 && blocks[j-1].offset == b.offset {
+					err := &filesystem.CorruptError{Structure: "directory block", Offset: b.offset, Inum: dir.n, Reason: fmt.Sprintf("the block is also one of directory %d", dirs[blocks[j-1].dir].n)}
+					if !yield(filesystem.Entry{}, err) {
+						return
+					}
+				}
+				dp := dirParser{f: f, dir: dir, buf: buf, offset: b.offset, yield: yield}
+				if !dp.block(b.logical) {
+					return
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(filesystem.Entry{}, err)
+		}
+	}
+}
+
+// maxDirBlocks bounds the memory for the list of directory blocks.
+const maxDirBlocks = 1 << 27
+
+// findDirs reads the inode tables for directories, yields those that lie in
+// their inode, and lists the blocks of the others.
+func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) bool) (dirs []dirInfo, blocks []dirBlock, ok bool) {
+	chunks := f.tableChunks()
+	parts := ordered(ctx, len(chunks), func(i int, part *tablePart) {
+		f.readChunk(chunks[i], part)
+		part.each(f, func(n uint32, raw rawInode, offset int64, allocated bool) {
+			if filesystem.Mode(raw.mode()).Type() != filesystem.Directory {
+				return
+			}
+			part.inodes = append(part.inodes, filesystem.Inode{})
+			in := &part.inodes[len(part.inodes)-1]
+			f.parseInode(n, raw, offset, in)
+			in.Allocated = allocated
+		})
+	})
+	for _, part := range parts {
+		if len(part.errs) > 0 && len(part.bad) > 0 {
+			for _, err := range part.errs {
+				if !yield(filesystem.Entry{}, err) {
+					return nil, nil, false
+				}
+			}
+		}
+		for k := range part.inodes {
+			in := &part.inodes[k]
+			dir := f.dirInfoOf(in)
+			if in.Flags&filesystem.FlagInlineData != 0 && f.incompat(incompatInlineData) {
+				if !f.inlineDir(in, &dir, yield) {
+					return nil, nil, false
+				}
+				continue
+			}
+			c, err := f.mapContent(in)
+			if err != nil && in.Allocated && !yield(filesystem.Entry{}, err) {
+				return nil, nil, false
+			}
+			if c == nil {
+				continue
+			}
+			id := uint32(len(dirs))
+			dirs = append(dirs, dir)
+			if blocks, ok = f.listDirBlocks(c, &dir, id, blocks, yield); !ok {
+				return nil, nil, false
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		yield(filesystem.Entry{}, err)
+		return nil, nil, false
+	}
+	return dirs, blocks, true
+}
+
+func (f *FS) listDirBlocks(c *content, dir *dirInfo, id uint32, blocks []dirBlock, yield func(filesystem.Entry, error) bool) ([]dirBlock, bool) {
+	for _, run := range c.runs {
+		if run.Kind == filesystem.Hole && run.Logical < c.size && dir.allocated && !yield(filesystem.Entry{}, f.dirHole(dir, run.Logical)) {
+			return blocks, false
+		}
+		if run.Kind != filesystem.Data {
+			continue
+		}
+		for k := int64(0); k < run.Length && run.Logical+k < c.size; k += f.blockSize {
+			if !dir.allocated && !f.blockFree(uint64((run.Offset+k)/f.blockSize)) {
+				continue // the block is another file's now
+			}
+			if len(blocks) == maxDirBlocks {
+				return blocks, yield(filesystem.Entry{}, &filesystem.CorruptError{Structure: "directory", Offset: -1, Inum: dir.n, Reason: "too many directory blocks; the rest is left out"})
+			}
+			blocks = append(blocks, dirBlock{offset: run.Offset + k, logical: run.Logical + k, dir: id})
+		}
+	}
+	return blocks, true
+}
+
+// dirRuns groups sorted blocks into reads.
+func (f *FS) dirRuns(blocks []dirBlock) []badRange {
+	var runs []badRange
+	for i := 0; i < len(blocks); {
+		j := i + 1
+		for j < len(blocks) && blocks[j].offset-blocks[j-1].offset <= f.blockSize+runGap && blocks[j].offset+f.blockSize-blocks[i].offset <= max(runBytes, f.blockSize) {
+			j++
+		}
+		runs = append(runs, badRange{i, j})
+		i = j
+	}
+	return runs
+}
+
+// blockFree reads one bit of a block bitmap; a block whose bitmap cannot be
+// read is not free.
+func (f *FS) blockFree(b uint64) bool {
+	if b < f.firstBlock {
+		return false
+	}
+	g, i := (b-f.firstBlock)/f.blocksPerGroup, (b-f.firstBlock)%f.blocksPerGroup/f.clusterBlocks
+	if g >= uint64(len(f.groups)) {
+		return false
+	}
+	gr := &f.groups[g]
+	if gr.flags&groupBlockUninit != 0 {
+		for _, m := range f.metadataFrom(b) {
+			if m.from > b {
+				break
+			}
+			if b < m.to {
+				return false
+			}
+		}
+		return true
+	}
+	if gr.bad || gr.blockBitmap == 0 {
+		return false
+	}
+	var v [1]byte
+	if got, _ := f.r.ReadAt(v[:], int64(gr.blockBitmap)*f.blockSize+int64(i/8)); got < 1 {
+		return false
+	}
+	return v[0]>>(i%8)&1 == 0
+}
+
+// Unallocated yields the runs of blocks that the block bitmaps call free.
+func (f *FS) Unallocated(ctx context.Context) iter.Seq2[filesystem.Extent, error] {
+	return func(yield func(filesystem.Extent, error) bool) {
+		var run blockRange
+		flush := func() bool {
+			if run.to == run.from {
+				return true
+			}
+			e := filesystem.Extent{Offset: int64(run.from) * f.blockSize, Length: int64(run.to-run.from) * f.blockSize}
+			run = blockRange{}
+			return yield(e, nil)
+		}
+		for g := range f.groups {
+			if err := ctx.Err(); err != nil {
+				yield(filesystem.Extent{}, err)
+				return
+			}
+			bitmap, err := f.blockBitmap(g)
+			if err != nil && !yield(filesystem.Extent{}, err) {
+				return
+			}
+			if bitmap == nil {
+				continue
+			}
+			start := f.groupStart(uint64(g))
+			end := min(start+f.blocksPerGroup, f.blocks)
+			for b := start; b < end; {
+				c := (b - start) / f.clusterBlocks
+				if c%8 == 0 && bitmap[c/8] == 0xff {
+					b += 8 * f.clusterBlocks
+					continue
+				}
+				next := min(start+(c+1)*f.clusterBlocks, end)
+				if bitmap[c/8]>>(c%8)&1 == 0 {
+					if run.to != b || run.to == run.from {
+						if !flush() {
+							return
+						}
+						run.from = b
+					}
+					run.to = next
+				}
+				b = next
+			}
+		}
+		flush()
+	}
+}
