@@ -34,7 +34,7 @@ func LayoutOf(c filesystem.Content) Layout {
 		}
 	}
 	for _, e := range c.Extents() {
-		if !isZeros(e.Kind) {
+		if !isZeros(e.Kind) && e.Offset >= 0 {
 			l.First = e.Offset
 			break
 		}

@@ -1,8 +1,14 @@
 // Package host joins the volumes of one server into its own tree, and says
 // what the server is: its name, system, kernel, time zone, accounts.
+//
+// Paths are those of the server, byte for byte, and begin with "/". Symbolic
+// links are followed inside the server's tree and never lead to the analyst's own
+// disk.
 package host
 
 import (
+	"fmt"
+	"sync"
 	"time"
 
 	"deadbox/fs/filesystem"
@@ -14,14 +20,29 @@ type Mount struct {
 	Image  string // the evidence file's name
 	Volume volume.Volume
 	FS     filesystem.FileSystem
-	Index  *filesystem.Index
-	Point  string // "/", "/var"; for a volume that fstab does not name, "/<gpt:3>"
+	Index  *filesystem.Index // nil until [Host.BuildIndexes]
+	Point  string            // "/", "/var"; for a volume that fstab does not name, "/<gpt:3>"
+	How    string            // why it stands there: "its fstab names UUID=...", ...
 }
+
+// ImageOffset turns an offset from the start of the file system into one
+// from the start of the image; -1 stays -1.
+func (m *Mount) ImageOffset(off int64) int64 {
+	if off < 0 {
+		return -1
+	}
+	return m.Volume.Offset + off
+}
+
+// Room is how many bytes of the volume the evidence holds; 0 if that is not
+// known.
+func (m *Mount) Room() int64 { return max(m.Volume.Length-m.Volume.Missing, 0) }
 
 // Host is one server.
 type Host struct {
 	Mounts   []*Mount // the root first, then by Point
-	Name     string   // /etc/hostname
+	Absent   []Absent // file systems that fstab names and that no source holds
+	Name     string   // /etc/hostname, or what older systems have in its place
 	OS       string   // PRETTY_NAME of os-release, or what older release files say
 	OSID     string   // ID of os-release: "debian"
 	Kernels  []string // versions below /boot and /lib/modules, newest last
@@ -31,6 +52,24 @@ type Host struct {
 	Accounts []Account
 	Notes    []string
 	Damage   []error
+
+	points map[string]*Mount // by Point
+	above  map[string]bool   // directories on the way to a Point
+	known  pathCache
+
+	packageOnce sync.Once
+	packages    *PackageSet
+	rootsOnce   sync.Once
+	roots       []string
+}
+
+// Absent is a file system that the server's fstab names and that is not part
+// of the evidence. What lies at its place in the tree is not what the running server
+// showed there.
+type Absent struct {
+	Spec  string // the first field: "UUID=..."
+	Point string
+	Type  string // as fstab says: "ext4", "xfs", "nfs"
 }
 
 // Account is a line of /etc/passwd.
@@ -41,4 +80,29 @@ type Account struct {
 	Home  string
 	Shell string
 	Line  int
+}
+
+// PathError says at which path of the server, and where on the evidence,
+// something could not be read.
+type PathError struct {
+	Image  string
+	Volume string // slot
+	Path   string // on the server
+	Inode  filesystem.Inum
+	Err    error
+}
+
+func (e *PathError) Error() string {
+	s := fmt.Sprintf("%s: %s: ", e.Image, e.Volume)
+	if e.Path != "" {
+		s += fmt.Sprintf("%q: ", e.Path)
+	}
+	return s + e.Err.Error()
+}
+
+func (e *PathError) Unwrap() error { return e.Err }
+
+// Errorf gives err the place of a path on a mount.
+func (m *Mount) pathError(path string, n filesystem.Inum, err error) error {
+	return &PathError{Image: m.Image, Volume: m.Volume.Slot, Path: path, Inode: n, Err: err}
 }
