@@ -35,24 +35,20 @@ func (f *FS) inodeSeed(n uint32, generation uint32) uint32 {
 	return crc32c32(crc32c32(f.seed, n), generation)
 }
 
-// inodeChecksumOK verifies an inode of n without touching raw.
-func (f *FS) inodeChecksumOK(n uint32, raw rawInode) bool {
-	var zero [2]byte
-	crc := f.inodeSeed(n, raw.generation())
-	crc = crc32c(crc, raw[:0x7c])
-	crc = crc32c(crc, zero[:])
-	if len(raw) <= inodeBase {
-		crc = crc32c(crc, raw[0x7e:])
-		return uint16(crc) == raw.checksumLo()
+// inodeChecksumOK verifies an inode of n. The checksum's own bytes count as
+// zeros; raw is not touched, scratch is used for a copy.
+func (f *FS) inodeChecksumOK(n uint32, raw rawInode, scratch *[]byte) bool {
+	b := le.AppendUint32((*scratch)[:0], n)
+	b = le.AppendUint32(b, raw.generation())
+	b = append(b, raw...)
+	*scratch = b
+	own := b[8:]
+	clear(own[0x7c:0x7e])
+	if !raw.has(0x84) {
+		return uint16(crc32c(f.seed, b)) == raw.checksumLo()
 	}
-	crc = crc32c(crc, raw[0x7e:0x82])
-	if raw.has(0x84) {
-		crc = crc32c(crc, zero[:])
-		crc = crc32c(crc, raw[0x84:])
-		return crc == uint32(raw.checksumHi())<<16|uint32(raw.checksumLo())
-	}
-	crc = crc32c(crc, raw[0x82:])
-	return uint16(crc) == raw.checksumLo()
+	clear(own[0x82:0x84])
+	return crc32c(f.seed, b) == uint32(raw.checksumHi())<<16|uint32(raw.checksumLo())
 }
 
 // groupChecksum is what a group descriptor's checksum ought to be.

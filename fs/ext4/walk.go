@@ -111,6 +111,8 @@ type tablePart struct {
 	bad    []badRange // parts of buf that could not be read
 	errs   []error
 	inodes []filesystem.Inode
+
+	scratch []byte
 }
 
 type badRange struct{ from, to int }
@@ -197,18 +199,7 @@ func unused(raw rawInode) bool {
 func (f *FS) Inodes(ctx context.Context) iter.Seq2[*filesystem.Inode, error] {
 	return func(yield func(*filesystem.Inode, error) bool) {
 		chunks := f.tableChunks()
-		parts := ordered(ctx, len(chunks), func(i int, part *tablePart) {
-			f.readChunk(chunks[i], part)
-			part.each(f, func(n uint32, raw rawInode, offset int64, allocated bool) {
-				part.inodes = append(part.inodes, filesystem.Inode{})
-				in := &part.inodes[len(part.inodes)-1]
-				f.parseInode(n, raw, offset, in)
-				in.Allocated = allocated
-				if allocated && f.metadataCsum() && !f.inodeChecksumOK(n, raw) {
-					part.errs = append(part.errs, &filesystem.CorruptError{Structure: "inode", Offset: offset, Inum: in.Inum, Reason: "checksum mismatch"})
-				}
-			})
-		})
+		parts := ordered(ctx, len(chunks), func(i int, part *tablePart) { f.parseChunk(chunks[i], part) })
 		for _, part := range parts {
 			for _, err := range part.errs {
 				if !yield(nil, err) {
@@ -219,6 +210,56 @@ func (f *FS) Inodes(ctx context.Context) iter.Seq2[*filesystem.Inode, error] {
 				if !yield(&part.inodes[i], nil) {
 					return
 				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// parseChunk reads a chunk and decodes its inodes.
+func (f *FS) parseChunk(c tableChunk, part *tablePart) {
+	f.readChunk(c, part)
+	part.each(f, func(n uint32, raw rawInode, offset int64, allocated bool) {
+		in := part.inode(f, n, raw, offset, allocated)
+		if allocated && f.metadataCsum() && !f.inodeChecksumOK(n, raw, &part.scratch) {
+			part.errs = append(part.errs, &filesystem.CorruptError{Structure: "inode", Offset: offset, Inum: in.Inum, Reason: "checksum mismatch"})
+		}
+	})
+}
+
+// inode appends an inode to those of the part.
+func (p *tablePart) inode(f *FS, n uint32, raw rawInode, offset int64, allocated bool) *filesystem.Inode {
+	p.inodes = append(p.inodes, filesystem.Inode{})
+	in := &p.inodes[len(p.inodes)-1]
+	f.parseInode(n, raw, offset, in)
+	in.Allocated = allocated
+	return in
+}
+
+// Batches calls work on several goroutines, each time with the inodes of one
+// chunk of a table, and yields what it left in its buffer in the order of the
+// disk, after the damage that was met there.
+func (f *FS) Batches(ctx context.Context, work func(inodes []filesystem.Inode, buf []byte) []byte) iter.Seq2[[]byte, error] {
+	type batch struct {
+		part tablePart
+		out  []byte
+	}
+	return func(yield func([]byte, error) bool) {
+		chunks := f.tableChunks()
+		batches := ordered(ctx, len(chunks), func(i int, b *batch) {
+			f.parseChunk(chunks[i], &b.part)
+			b.out = work(b.part.inodes, b.out[:0])
+		})
+		for _, b := range batches {
+			for _, err := range b.part.errs {
+				if !yield(nil, err) {
+					return
+				}
+			}
+			if len(b.out) > 0 && !yield(b.out, nil) {
+				return
 			}
 		}
 		if err := ctx.Err(); err != nil {
@@ -252,40 +293,10 @@ func (f *FS) Entries(ctx context.Context) iter.Seq2[filesystem.Entry, error] {
 			return int(a.dir) - int(b.dir)
 		})
 		runs := f.dirRuns(blocks)
-		type part struct {
-			buf []byte
-			got int
-			err error
-		}
-		parts := ordered(ctx, len(runs), func(i int, p *part) {
-			r := runs[i]
-			from := blocks[r.from].offset
-			size := int(blocks[r.to-1].offset + f.blockSize - from)
-			p.buf = slices.Grow(p.buf[:0], size)[:size]
-			p.got, p.err = f.r.ReadAt(p.buf, from)
-		})
-		for i, p := range parts {
-			from := blocks[runs[i].from].offset
-			for k, b := range blocks[runs[i].from:runs[i].to] {
-				dir := &dirs[b.dir]
-				at := int(b.offset - from)
-				buf := p.buf[at:][:f.blockSize]
-				if at+len(buf) > p.got {
-					if got, err := f.r.ReadAt(buf, b.offset); got < len(buf) {
-						if !yield(filesystem.Entry{}, &filesystem.ReadError{Structure: "directory block", Offset: b.offset, Length: f.blockSize, Inum: dir.n, Err: unexpected(err)}) {
-							return
-						}
-						continue
-					}
-				}
-				if j := runs[i].from + k; j > 0 && blocks[j-1].offset == b.offset {
-					err := &filesystem.CorruptError{Structure: "directory block", Offset: b.offset, Inum: dir.n, Reason: fmt.Sprintf("the block is also one of directory %d", dirs[blocks[j-1].dir].n)}
-					if !yield(filesystem.Entry{}, err) {
-						return
-					}
-				}
-				dp := dirParser{f: f, dir: dir, buf: buf, offset: b.offset, yield: yield}
-				if !dp.block(b.logical) {
+		parts := ordered(ctx, len(runs), func(i int, p *entryPart) { f.readEntries(p, dirs, blocks, runs[i]) })
+		for _, p := range parts {
+			for i := range p.items {
+				if !yield(p.items[i].entry, p.items[i].err) {
 					return
 				}
 			}
@@ -293,6 +304,45 @@ func (f *FS) Entries(ctx context.Context) iter.Seq2[filesystem.Entry, error] {
 		if err := ctx.Err(); err != nil {
 			yield(filesystem.Entry{}, err)
 		}
+	}
+}
+
+// entryPart is what one read of directory blocks gave, in order.
+type entryPart struct {
+	buf   []byte
+	items []entryItem
+}
+
+type entryItem struct {
+	entry filesystem.Entry
+	err   error
+}
+
+func (f *FS) readEntries(p *entryPart, dirs []dirInfo, blocks []dirBlock, run badRange) {
+	from := blocks[run.from].offset
+	size := int(blocks[run.to-1].offset + f.blockSize - from)
+	p.buf, p.items = slices.Grow(p.buf[:0], size)[:size], p.items[:0]
+	got, _ := f.r.ReadAt(p.buf, from)
+	add := func(e filesystem.Entry, err error) bool {
+		p.items = append(p.items, entryItem{e, err})
+		return true
+	}
+	for i := run.from; i < run.to; i++ {
+		b := &blocks[i]
+		dir := &dirs[b.dir]
+		at := int(b.offset - from)
+		buf := p.buf[at:][:f.blockSize]
+		if at+len(buf) > got {
+			if n, err := f.r.ReadAt(buf, b.offset); n < len(buf) {
+				add(filesystem.Entry{}, &filesystem.ReadError{Structure: "directory block", Offset: b.offset, Length: f.blockSize, Inum: dir.n, Err: unexpected(err)})
+				continue
+			}
+		}
+		if i > 0 && blocks[i-1].offset == b.offset {
+			add(filesystem.Entry{}, &filesystem.CorruptError{Structure: "directory block", Offset: b.offset, Inum: dir.n, Reason: fmt.Sprintf("the block is also one of directory %d", dirs[blocks[i-1].dir].n)})
+		}
+		dp := dirParser{f: f, dir: dir, buf: buf, offset: b.offset, yield: add}
+		dp.block(b.logical)
 	}
 }
 
@@ -309,10 +359,7 @@ func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) b
 			if filesystem.Mode(raw.mode()).Type() != filesystem.Directory {
 				return
 			}
-			part.inodes = append(part.inodes, filesystem.Inode{})
-			in := &part.inodes[len(part.inodes)-1]
-			f.parseInode(n, raw, offset, in)
-			in.Allocated = allocated
+			part.inode(f, n, raw, offset, allocated)
 		})
 	})
 	for _, part := range parts {

@@ -74,6 +74,35 @@ type FileSystem interface {
 	Root() Inum
 }
 
+// Batcher is a file system that can read its inodes on several goroutines.
+type Batcher interface {
+	// Batches calls work on several goroutines, each time with the inodes of
+	// one stretch of the disk and an empty buffer, and yields what work made of the
+	// buffer in the order of the disk. Neither inodes nor bytes outlive their turn.
+	Batches(ctx context.Context, work func(inodes []Inode, buf []byte) []byte) iter.Seq2[[]byte, error]
+}
+
+// Batches is [Batcher.Batches] for any file system.
+func Batches(ctx context.Context, fsys FileSystem, work func(inodes []Inode, buf []byte) []byte) iter.Seq2[[]byte, error] {
+	if b, ok := fsys.(Batcher); ok {
+		return b.Batches(ctx, work)
+	}
+	return func(yield func([]byte, error) bool) {
+		var buf []byte
+		for in, err := range fsys.Inodes(ctx) {
+			if err != nil {
+				if !yield(nil, err) {
+					return
+				}
+				continue
+			}
+			if buf = work([]Inode{*in}, buf[:0]); len(buf) > 0 && !yield(buf, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Info is what a file system says of itself.
 type Info struct {
 	Type        string   // "ext4", "ext3", "ext2"

@@ -42,6 +42,7 @@ const (
 	entryTypeMask  = 0x0f
 	entryDeleted   = 0x10
 	entryEncrypted = 0x20
+	entryStale     = 0x40 // not in order
 )
 
 type indexDir struct {
@@ -59,6 +60,8 @@ const (
 	pathBudget = 256 << 20
 	maxPath    = 64 << 10
 	maxDepth   = 16 << 10
+	maxHint    = 4 << 20 // names that room is made for beforehand, at the most
+	maxCopies  = 64      // names of one inode that a deleted one is compared with
 )
 
 // Name is one name of an inode.
@@ -81,7 +84,12 @@ func OrphanPath(n Inum) string {
 // what could not be read, or names that contradict each other.
 func BuildIndex(ctx context.Context, fsys FileSystem) (*Index, []error) {
 	x := &Index{root: fsys.Root(), dirID: map[Inum]uint32{}}
+	info := fsys.Info()
+	if used := min(info.InodeCount-min(info.FreeInodes, info.InodeCount), maxHint); used > 0 {
+		x.entries, x.arena = make([]indexEntry, 0, used+used/8), make([]byte, 0, 16*used)
+	}
 	var damage []error
+	deleted := false
 	lastParent, lastID := Inum(0), uint32(0)
 	maxInum := uint64(0)
 	for e, err := range fsys.Entries(ctx) {
@@ -102,6 +110,7 @@ func BuildIndex(ctx context.Context, fsys FileSystem) (*Index, []error) {
 		flags := uint64(e.Type) & entryTypeMask
 		if !e.Allocated {
 			flags |= entryDeleted
+			deleted = true
 		}
 		if e.Encrypted {
 			flags |= entryEncrypted
@@ -114,6 +123,9 @@ func BuildIndex(ctx context.Context, fsys FileSystem) (*Index, []error) {
 		maxInum = max(maxInum, uint64(e.Inum))
 	}
 	x.sortByInode(maxInum)
+	if deleted {
+		x.dropStale()
+	}
 	damage = append(damage, x.resolve()...)
 	return x, damage
 }
@@ -172,6 +184,43 @@ func (x *Index) sortByInode(maxInum uint64) {
 			})
 		}
 		lo = hi
+	}
+}
+
+// dropStale takes out of order the deleted entries that are mere copies of a
+// name that lives: a directory whose entries moved to other blocks has one for
+// each. Of several copies of a deleted name the first stays.
+func (x *Index) dropStale() {
+	kept := x.order[:0]
+	for lo := 0; lo < len(x.order); {
+		inum := x.entries[x.order[lo]].inum
+		hi, first := lo, len(kept)
+		for ; hi < len(x.order) && x.entries[x.order[hi]].inum == inum; hi++ {
+			e := &x.entries[x.order[hi]]
+			if e.name&entryDeleted != 0 && inum != 0 {
+				for _, k := range kept[first:min(len(kept), first+maxCopies)] {
+					if o := &x.entries[k]; o.dir == e.dir && string(x.nameOf(o)) == string(x.nameOf(e)) {
+						e.name |= entryStale
+						break
+					}
+				}
+			}
+			if e.name&entryStale == 0 {
+				kept = append(kept, x.order[hi])
+			}
+		}
+		lo = hi
+	}
+	x.order = kept
+	if x.start == nil {
+		return
+	}
+	clear(x.start)
+	for _, i := range x.order {
+		x.start[x.entries[i].inum+1]++
+	}
+	for n := 1; n < len(x.start); n++ {
+		x.start[n] += x.start[n-1]
 	}
 }
 
@@ -265,7 +314,7 @@ func (x *Index) nameOf(e *indexEntry) []byte {
 }
 
 // Len is the number of names.
-func (x *Index) Len() int { return len(x.entries) }
+func (x *Index) Len() int { return len(x.order) }
 
 // Range gives the names of an inode as positions for [Index.At] and
 // [Index.AppendPath]: lo <= i < hi. Allocated names come first. Names without an
@@ -376,7 +425,7 @@ func (x *Index) Children(dir Inum) iter.Seq[Entry] {
 			e := &x.entries[i]
 			out := Entry{Parent: dir, Inum: Inum(e.inum), Name: x.nameOf(e), Type: FileType(e.name & entryTypeMask),
 				Allocated: e.name&entryDeleted == 0, Encrypted: e.name&entryEncrypted != 0, Offset: e.offset}
-			if !yield(out) {
+			if e.name&entryStale == 0 && !yield(out) {
 				return
 			}
 		}
