@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -103,8 +104,19 @@ type Damage struct {
 // the volume.
 func DamageOf(image, slot string, base int64, err error) Damage {
 	d := Damage{Image: image, Volume: slot, Offset: -1, What: err.Error()}
+	var at *host.PathError
+	if errors.As(err, &at) {
+		d.Path, d.Inode, d.What = at.Path, at.Inode, at.Err.Error()
+	}
+	var table *volume.DamageError
+	if errors.As(err, &table) {
+		d.Offset = table.Offset // counted from the start of the image already
+		return d
+	}
 	off, n := filesystem.Place(err)
-	d.Inode = n
+	if n != 0 {
+		d.Inode = n
+	}
 	if off >= 0 {
 		d.Offset = base + off
 	}
@@ -124,7 +136,7 @@ type Output struct {
 func (inv *Investigation) Sorted() []*rules.Finding {
 	out := inv.pointers()
 	slices.SortStableFunc(out, func(a, b *rules.Finding) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), compareTime(a.Time, b.Time), strings.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), compareTime(a.Time, b.Time), compareID(a, b))
 	})
 	return out
 }
@@ -133,7 +145,7 @@ func (inv *Investigation) Sorted() []*rules.Finding {
 func (inv *Investigation) Story() []*rules.Finding {
 	out := slices.DeleteFunc(inv.pointers(), func(f *rules.Finding) bool { return f.Time.IsZero() })
 	slices.SortStableFunc(out, func(a, b *rules.Finding) int {
-		return cmp.Or(compareTime(a.Time, b.Time), cmp.Compare(b.Severity, a.Severity), strings.Compare(a.ID, b.ID))
+		return cmp.Or(compareTime(a.Time, b.Time), cmp.Compare(b.Severity, a.Severity), compareID(a, b))
 	})
 	return out
 }
@@ -144,6 +156,11 @@ func (inv *Investigation) pointers() []*rules.Finding {
 		out[i] = &inv.Findings[i]
 	}
 	return out
+}
+
+// compareID orders findings by their IDs, the number in it as a number.
+func compareID(a, b *rules.Finding) int {
+	return cmp.Or(strings.Compare(a.Rule, b.Rule), cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
 }
 
 // compareTime orders times; the zero time, which says nothing, comes last.
@@ -171,15 +188,16 @@ func (inv *Investigation) Severities() (counts [rules.Critical + 1]int) {
 // times if none has.
 func (inv *Investigation) Window() (first, last time.Time) {
 	for i := range inv.Findings {
-		t := inv.Findings[i].Time
-		if t.IsZero() {
-			continue
-		}
-		if first.IsZero() || t.Before(first) {
-			first = t
-		}
-		if last.IsZero() || t.After(last) {
-			last = t
+		for _, t := range [...]time.Time{inv.Findings[i].Time, inv.Findings[i].Last} {
+			if t.IsZero() {
+				continue
+			}
+			if first.IsZero() || t.Before(first) {
+				first = t
+			}
+			if last.IsZero() || t.After(last) {
+				last = t
+			}
 		}
 	}
 	return first, last

@@ -321,8 +321,10 @@ func appendFields(dst []byte, fields map[string]string) []byte {
 }
 
 // AppendFinding appends the JSON form of a finding. All of its members are
-// always there: id, rule, title, severity, techniques, time (null if nothing says
-// it), time_note, paths, account, address, summary, evidence.
+// always there: id, rule, title, severity, techniques, time and last (null if
+// nothing says them), time_note, paths, path_count, account, address, summary,
+// count, evidence. There may be more paths and more evidence than are listed;
+// path_count and count say how many.
 func AppendFinding(dst []byte, f *rules.Finding) []byte {
 	dst = str(append(dst, '{'), "id", f.ID)
 	dst = str(dst, "rule", f.Rule)
@@ -330,11 +332,14 @@ func AppendFinding(dst []byte, f *rules.Finding) []byte {
 	dst = str(dst, "severity", f.Severity.String())
 	dst = strs(dst, "techniques", f.Techniques)
 	dst = stdTime(dst, "time", f.Time)
+	dst = stdTime(dst, "last", f.Last)
 	dst = str(dst, "time_note", f.TimeNote)
 	dst = strs(dst, "paths", f.Paths)
+	dst = num(dst, "path_count", int64(max(f.PathCount, len(f.Paths))))
 	dst = str(dst, "account", f.Account)
 	dst = str(dst, "address", f.Address)
 	dst = str(dst, "summary", f.Summary)
+	dst = num(dst, "count", int64(max(f.Count, len(f.Evidence))))
 	dst = append(key(dst, "evidence"), '[')
 	for i := range f.Evidence {
 		if i > 0 {
