@@ -2,9 +2,11 @@ package ext4
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/bits"
 	"slices"
 	"sync"
@@ -201,6 +203,13 @@ func (f *FS) metadataCsum() bool       { return f.roCompat(roMetadataCsum) }
 // their flags about uninitialised bitmaps and tables count.
 func (f *FS) groupCsum() bool { return f.roCompat(roMetadataCsum | roGDTCsum) }
 
+// systemInodes are the numbers that have a fixed meaning.
+// https://docs.kernel.org/filesystems/ext4/overview.html#special-inodes
+var systemInodes = map[filesystem.Inum]string{
+	1: "bad blocks", 3: "user quota", 4: "group quota", 5: "boot loader", 6: "undelete directory",
+	7: "resize inode", 8: "journal", 9: "exclude inode", 10: "replica inode",
+}
+
 // featureList names the bits of one of the three feature words.
 func featureList(word int, mask uint32) []string {
 	var out []string
@@ -238,7 +247,7 @@ func (f *FS) describe() {
 	if f.incompat(incompat64bit) {
 		free |= uint64(sb.freeBlocksHi()) << 32
 	}
-	info.FreeBytes = int64(min(free*f.clusterBlocks, f.blocks)) * f.blockSize
+	info.FreeBytes = int64(min(free, f.blocks)) * f.blockSize
 	if sb.revLevel() > 0 {
 		for w, mask := range []uint32{sb.featureCompat(), sb.featureIncompat(), sb.featureROCompat()} {
 			info.Features = append(info.Features, featureList(w, mask)...)
@@ -252,6 +261,19 @@ func (f *FS) describe() {
 	info.Mounted = when(sb.mtime(), sb.mtimeHi())
 	info.Written = when(sb.wtime(), sb.wtimeHi())
 	info.Checked = when(sb.lastcheck(), sb.lastcheckHi())
+
+	info.System = map[filesystem.Inum]string{}
+	for n := filesystem.Inum(1); n < filesystem.Inum(min(f.firstInode(), 1<<16)); n++ {
+		if n != f.Root() {
+			info.System[n] = cmp.Or(systemInodes[n], "reserved")
+		}
+	}
+	if n := sb.journalInum(); n != 0 && f.compat(compatHasJournal) {
+		info.System[filesystem.Inum(n)] = "journal"
+	}
+	if n := sb.orphanFileInum(); n != 0 && f.compat(compatOrphanFile) {
+		info.System[filesystem.Inum(n)] = "orphan file"
+	}
 
 	if f.incompat(incompatRecover) {
 		f.note("The file system was not cleanly unmounted: its journal holds changes that are not in the tree (needs_recovery).")
@@ -279,6 +301,7 @@ func (f *FS) describe() {
 // Info describes the file system as its superblock does.
 func (f *FS) Info() filesystem.Info {
 	info := f.info
+	info.System = maps.Clone(info.System)
 	info.Features, info.Notes, info.Damage = slices.Clone(info.Features), slices.Clone(info.Notes), slices.Clone(info.Damage)
 	return info
 }

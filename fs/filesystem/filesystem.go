@@ -119,7 +119,10 @@ type Info struct {
 	Mounted     Time     // last mount
 	Written     Time     // last write of the superblock
 	Checked     Time     // last fsck
-	Notes       []string // what an investigator must know, a sentence each: needs recovery, backup superblock used, ...
+	// System names the inodes that the file system keeps for itself and that no
+	// directory names: "journal", "resize inode", ...
+	System map[Inum]string
+	Notes  []string // what an investigator must know, a sentence each: needs recovery, backup superblock used, ...
 	Damage      []error  // what was found wrong when it was opened
 }
 

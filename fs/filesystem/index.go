@@ -363,6 +363,9 @@ func (x *Index) Flags(i int) (t FileType, deleted bool) {
 	return FileType(e.name & entryTypeMask), e.name&entryDeleted != 0 || x.dirs[e.dir].deleted
 }
 
+// Inum is the inode that name i leads to; 0 if that was wiped.
+func (x *Index) Inum(i int) Inum { return Inum(x.entries[x.order[i]].inum) }
+
 // At returns name i.
 func (x *Index) At(i int) Name { return x.name(int(x.order[i]), x.AppendPath(nil, i)) }
 
