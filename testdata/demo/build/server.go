@@ -10,10 +10,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -247,11 +246,9 @@ func gz(s string, mtime time.Time) string {
 // zoneinfo reads a time zone from the Go distribution's own copy of the
 // database, so that the host's does not matter.
 func zoneinfo(name string) string {
-	root := os.Getenv("GOROOT")
-	if root == "" {
-		root = runtime.GOROOT()
-	}
-	z, err := zip.OpenReader(filepath.Join(root, "lib/time/zoneinfo.zip"))
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	check(err)
+	z, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(root)), "lib/time/zoneinfo.zip"))
 	check(err)
 	defer z.Close()
 	f, err := z.Open(name)
