@@ -174,6 +174,9 @@ func rank(c *timeline.Change) int {
 	return r
 }
 
+// loudRank is the rank from which on the HTML report marks a change.
+const loudRank = 50
+
 // places are folders whose changes tell more, or less, than others; the first
 // that fits counts.
 var places = []struct {

@@ -35,7 +35,7 @@ func WriteText(w io.Writer, inv *Investigation) error {
 	p.line(fill(headline(inv)+".", plainWidth, ""))
 	p.line("")
 	for _, f := range facts(inv) {
-		p.line(hanging(fmt.Sprintf("%-10s ", f.name), f.value))
+		p.line(hanging(fmt.Sprintf("%-10s ", f.Name), f.Value))
 	}
 	for _, n := range inv.Notes {
 		p.line(hanging("Note       ", Text(n)))

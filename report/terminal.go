@@ -153,8 +153,8 @@ func shortList(names []string, most int) string {
 
 // fact is a line of what is known.
 type fact struct {
-	name, value string
-	warn        bool
+	Name, Value string
+	Warn        bool
 }
 
 // facts is who, when, and what could not be read, for all reports.
@@ -162,7 +162,7 @@ func facts(inv *Investigation) []fact {
 	var out []fact
 	add := func(name, value string) {
 		if value != "" {
-			out = append(out, fact{name: name, value: value})
+			out = append(out, fact{Name: name, Value: value})
 		}
 	}
 	zone := inv.zone()
@@ -231,7 +231,7 @@ func facts(inv *Investigation) []fact {
 		}
 	}
 	if len(damage) > 0 {
-		out = append(out, fact{name: "Damage", value: strings.Join(damage, "; "), warn: true})
+		out = append(out, fact{Name: "Damage", Value: strings.Join(damage, "; "), Warn: true})
 	}
 	return out
 }
@@ -244,7 +244,7 @@ func span(first, last time.Time, zone *time.Location) string {
 	return TimeIn(first, zone) + " to " + TimeIn(last, zone) + " (" + length(last.Sub(first)) + ")"
 }
 
-// length writes a duration with its two largest units.
+// length writes a duration with its two largest units: "5h43m".
 func length(d time.Duration) string {
 	if d < 0 {
 		d = -d
@@ -253,20 +253,20 @@ func length(d time.Duration) string {
 	units := []struct {
 		n    int64
 		name string
-	}{{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}
+	}{{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}}
 	for i, u := range units {
 		if sec < u.n && u.n > 1 {
 			continue
 		}
-		s := Count(sec/u.n) + " " + u.name
+		s := Count(sec/u.n) + u.name
 		if i+1 < len(units) {
 			if rest := sec % u.n / units[i+1].n; rest > 0 {
-				s += fmt.Sprintf(" %d %s", rest, units[i+1].name)
+				s += fmt.Sprintf("%d%s", rest, units[i+1].name)
 			}
 		}
 		return s
 	}
-	return "0 s"
+	return "0s"
 }
 
 func (t *terminal) facts(inv *Investigation) {
@@ -274,16 +274,16 @@ func (t *terminal) facts(inv *Investigation) {
 	room := t.opt.Width - 13
 	var rows [][]string
 	for _, f := range all {
-		if f.name == "Evidence" { // the sum is in the report; here the name does
-			f.value, _, _ = strings.Cut(f.value, ", SHA-256")
+		if f.Name == "Evidence" { // the sum is in the report; here the name does
+			f.Value, _, _ = strings.Cut(f.Value, ", SHA-256")
 		}
-		lines := strings.Split(fill(f.value, room, ""), "\n")
-		if f.warn {
+		lines := strings.Split(fill(f.Value, room, ""), "\n")
+		if f.Warn {
 			for i := range lines {
 				lines[i] = t.color(lines[i], sgrYellow)
 			}
 		}
-		rows = append(rows, []string{t.color(f.name, sgrDim), strings.Join(lines, "\n")})
+		rows = append(rows, []string{t.color(f.Name, sgrDim), strings.Join(lines, "\n")})
 	}
 	t.table(nil, rows, []int{11, room + 1})
 	t.line("")
