@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"deadbox/fs/filesystem"
@@ -180,6 +179,3 @@ func lastElement(path string) string {
 	}
 	return path
 }
-
-// ErrTooMany is returned for more files than a timeline can be sorted of.
-var ErrTooMany = errors.New("more than 4294967295 names")

@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"runtime"
 	"slices"
-	"sync"
 
 	"deadbox/fs/filesystem"
+	"deadbox/internal/inorder"
 )
 
 // chunkBytes is how much of an inode table is read at once, runBytes how
@@ -19,60 +18,6 @@ const (
 	runBytes   = 1 << 20
 	runGap     = 64 << 10
 )
-
-// ordered runs work for 0 to n-1 on a fixed number of goroutines and yields the
-// results in order. Values are used again once the loop's body is done with
-// them. This is the one place in the package where goroutines are started.
-func ordered[T any](ctx context.Context, n int, work func(i int, v *T)) iter.Seq2[int, *T] {
-	return func(yield func(int, *T) bool) {
-		workers := runtime.GOMAXPROCS(0)
-		type job struct {
-			i    int
-			v    T
-			done chan struct{}
-		}
-		window := workers + 2
-		todo, queue, free := make(chan *job, window), make(chan *job, window), make(chan *job, window)
-		for range window {
-			free <- &job{done: make(chan struct{}, 1)}
-		}
-		stop := make(chan struct{})
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			defer close(todo)
-			defer close(queue)
-			for i := range n {
-				select {
-				case j := <-free:
-					j.i = i
-					queue <- j
-					todo <- j
-				case <-stop:
-					return
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-		for range workers {
-			wg.Go(func() {
-				for j := range todo {
-					work(j.i, &j.v)
-					j.done <- struct{}{}
-				}
-			})
-		}
-		defer wg.Wait()
-		defer close(stop)
-		for j := range queue {
-			<-j.done
-			if !yield(j.i, &j.v) {
-				return
-			}
-			free <- j
-		}
-	}
-}
 
 // tableChunk is a part of one group's inode table.
 type tableChunk struct {
@@ -199,7 +144,7 @@ func unused(raw rawInode) bool {
 func (f *FS) Inodes(ctx context.Context) iter.Seq2[*filesystem.Inode, error] {
 	return func(yield func(*filesystem.Inode, error) bool) {
 		chunks := f.tableChunks()
-		parts := ordered(ctx, len(chunks), func(i int, part *tablePart) { f.parseChunk(chunks[i], part) })
+		parts := inorder.Run(ctx, len(chunks), func(i int, part *tablePart) { f.parseChunk(chunks[i], part) })
 		for _, part := range parts {
 			for _, err := range part.errs {
 				if !yield(nil, err) {
@@ -248,7 +193,7 @@ func (f *FS) Batches(ctx context.Context, work func(inodes []filesystem.Inode, b
 	}
 	return func(yield func([]byte, error) bool) {
 		chunks := f.tableChunks()
-		batches := ordered(ctx, len(chunks), func(i int, b *batch) {
+		batches := inorder.Run(ctx, len(chunks), func(i int, b *batch) {
 			f.parseChunk(chunks[i], &b.part)
 			b.out = work(b.part.inodes, b.out[:0])
 		})
@@ -293,7 +238,7 @@ func (f *FS) Entries(ctx context.Context) iter.Seq2[filesystem.Entry, error] {
 			return int(a.dir) - int(b.dir)
 		})
 		runs := f.dirRuns(blocks)
-		parts := ordered(ctx, len(runs), func(i int, p *entryPart) { f.readEntries(p, dirs, blocks, runs[i]) })
+		parts := inorder.Run(ctx, len(runs), func(i int, p *entryPart) { f.readEntries(p, dirs, blocks, runs[i]) })
 		for _, p := range parts {
 			for i := range p.items {
 				if !yield(p.items[i].entry, p.items[i].err) {
@@ -353,7 +298,7 @@ const maxDirBlocks = 1 << 27
 // their inode, and lists the blocks of the others.
 func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) bool) (dirs []dirInfo, blocks []dirBlock, ok bool) {
 	chunks := f.tableChunks()
-	parts := ordered(ctx, len(chunks), func(i int, part *tablePart) {
+	parts := inorder.Run(ctx, len(chunks), func(i int, part *tablePart) {
 		f.readChunk(chunks[i], part)
 		part.each(f, func(n uint32, raw rawInode, offset int64, allocated bool) {
 			if filesystem.Mode(raw.mode()).Type() != filesystem.Directory {

@@ -1,0 +1,66 @@
+// Package inorder runs work on several goroutines and gives the results back
+// in order, so that the output does not depend on how many there are.
+package inorder
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"sync"
+)
+
+// Run calls work for 0 to n-1 on as many goroutines as GOMAXPROCS allows, and
+// yields the results in order. A value is used again once the loop's body is done
+// with it: work finds in it what an earlier call left, and the body must not keep
+// it. When ctx ends the sequence ends early; the caller asks ctx why. All
+// goroutines have ended when the loop has.
+func Run[T any](ctx context.Context, n int, work func(i int, v *T)) iter.Seq2[int, *T] {
+	return func(yield func(int, *T) bool) {
+		workers := min(runtime.GOMAXPROCS(0), max(n, 1))
+		type job struct {
+			i    int
+			v    T
+			done chan struct{}
+		}
+		window := workers + 2
+		todo, queue, free := make(chan *job, window), make(chan *job, window), make(chan *job, window)
+		for range window {
+			free <- &job{done: make(chan struct{}, 1)}
+		}
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer close(todo)
+			defer close(queue)
+			for i := range n {
+				select {
+				case j := <-free:
+					j.i = i
+					queue <- j
+					todo <- j
+				case <-stop:
+					return
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+		for range workers {
+			wg.Go(func() {
+				for j := range todo {
+					work(j.i, &j.v)
+					j.done <- struct{}{}
+				}
+			})
+		}
+		defer wg.Wait()
+		defer close(stop)
+		for j := range queue {
+			<-j.done
+			if !yield(j.i, &j.v) {
+				return
+			}
+			free <- j
+		}
+	}
+}
