@@ -142,12 +142,96 @@ func missing(a, b []string) []string {
 	return out
 }
 
-// corpusDifferences explains where the names that we list are not those of
+type difference struct {
+	onlyThey, onlyUs int
+	why              string
+}
+
+// debugfsDifferences explains where the names that we list are not those of
+// debugfs 1.47.0.
+var debugfsDifferences = map[string]difference{
+	"f_bad_encryption":       {1, 4, "debugfs ends an encrypted name at its first zero byte, and leaves out names that its output cannot hold"},
+	"f_bad_inode_csum":       {0, 20, "debugfs does not read a directory block whose checksum is wrong"},
+	"f_htree_leaf_csum":      {0, 418, "as f_bad_inode_csum"},
+	"f_preen_htree_csum":     {0, 654, "as f_bad_inode_csum"},
+	"i_bad_csum":             {0, 1, "as f_bad_inode_csum"},
+	"f_inlinedata_dirblocks": {0, 1, "debugfs does not list the parent where its number is no inode's; we do, and report it"},
+	"f_inlinedata_repair":    {0, 4, "debugfs leaves a directory at its first bad entry"},
+}
+
+// flsDifferences explains where the names that we list are not those of
 // fls 4.11.1: how many only it lists, how many only we do, and why.
-var corpusDifferences = map[string]struct {
-	onlyFls, onlyUs int
-	why             string
-}{}
+var flsDifferences = map[string]difference{
+	"f_badbblocks":        {0, 1, revision0},
+	"f_baddotdir":         {0, 11, revision0},
+	"f_badinode":          {0, 6, revision0},
+	"f_badtable":          {0, 1, revision0},
+	"f_bbinode":           {0, 17, revision0},
+	"f_dup":               {0, 3, revision0},
+	"f_dup3":              {0, 6, revision0},
+	"f_dupsuper":          {0, 2, revision0},
+	"f_holedir":           {0, 1, revision0},
+	"f_lotsbad":           {0, 3, revision0},
+	"f_lpf":               {0, 2, revision0},
+	"f_overfsblks":        {0, 1, revision0},
+	"f_recnect_bad":       {0, 3, revision0},
+	"f_zero_group":        {0, 6, revision0},
+	"f_zero_inode_size":   {0, 1, "fls reads the inodes of 0 bytes that the primary superblock speaks of; we use the backup"},
+	"f_bad_encryption":    {1, 1, "fls ends an encrypted name at its first zero byte"},
+	"f_dir_bad_csum":      {0, 1, "fls leaves out a name whose inode number is too high; we list it, and report it"},
+	"f_h_normal":          {1, 0, "fls takes a part of the directory's index for a name"},
+	"f_h_reindex":         {3, 0, "as f_h_normal"},
+	"f_idata_and_extents": {0, 4, "fls reads inline directories in i_block only"},
+	"f_inlinedata_repair": {0, 2, "as f_idata_and_extents"},
+}
+
+const revision0 = "fls lists no names of a file system of revision 0"
+
+// debugfsNames gives "directory inode name" for each allocated name that
+// debugfs lists in the directories of dirs, and the directories that it can list.
+func debugfsNames(t testing.TB, image string, dirs []filesystem.Inum) (names []string, listed map[filesystem.Inum]bool) {
+	t.Helper()
+	var cmds []string
+	for _, n := range dirs {
+		cmds = append(cmds, fmt.Sprintf("ls -p <%d>", n))
+	}
+	out := debugfs(t, image, false, cmds...)
+	listed = make(map[filesystem.Inum]bool)
+	var dir string
+	for line := range strings.Lines(out) {
+		line = strings.TrimSuffix(line, "\n")
+		if d, ok := strings.CutPrefix(line, "debugfs: ls -p <"); ok {
+			dir = strings.TrimSuffix(d, ">")
+			continue
+		}
+		// /inode/mode/uid/gid/name/size/
+		col := strings.Split(line, "/")
+		if len(col) < 8 || col[0] != "" || col[1] == "0" {
+			continue
+		}
+		n, err := strconv.ParseUint(dir, 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed[filesystem.Inum(n)] = true
+		names = append(names, dir+" "+col[1]+" "+plainName(strings.Join(col[5:len(col)-2], "/")))
+	}
+	slices.Sort(names)
+	return names, listed
+}
+
+// directoryNames gives what we list, in the form of debugfsNames; with
+// deleted names if all is true.
+func directoryNames(t testing.TB, fsys *ext4.FS, listed map[filesystem.Inum]bool, all bool) []string {
+	var names []string
+	for e, err := range fsys.Entries(t.Context()) {
+		if err == nil && (e.Allocated || all) && listed[e.Parent] {
+			names = append(names, fmt.Sprintf("%d %d %s", e.Parent, e.Inum, plainName(string(e.Name))))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 // TestCorpus reads every damaged image of e2fsprogs' tests to the end.
 func TestCorpus(t *testing.T) {
@@ -194,14 +278,28 @@ func TestCorpus(t *testing.T) {
 				t.Errorf("debugfs finds the root: %v", err)
 			}
 			t.Log(w)
+			if _, ok := lookTool("debugfs"); ok && debugfsOpens {
+				var dirs []filesystem.Inum
+				for in, err := range fsys.Inodes(t.Context()) {
+					if err == nil && in.Allocated && in.Mode.Type() == filesystem.Directory && len(dirs) < 300 {
+						dirs = append(dirs, in.Inum)
+					}
+				}
+				theirs, listed := debugfsNames(t, image, dirs)
+				t.Logf("debugfs lists %d names in %d directories", len(theirs), len(listed))
+				onlyThey, onlyUs := missing(theirs, directoryNames(t, fsys, listed, true)), missing(directoryNames(t, fsys, listed, false), theirs)
+				if d := debugfsDifferences[name]; len(onlyThey) != d.onlyThey || len(onlyUs) != d.onlyUs {
+					t.Errorf("only debugfs lists %d: %q\nonly we list %d: %q\nknown: %d, %d %s", len(onlyThey), onlyThey[:min(8, len(onlyThey))], len(onlyUs), onlyUs[:min(8, len(onlyUs))], d.onlyThey, d.onlyUs, d.why)
+				}
+			}
 			if !hasFls || !flsReads {
 				return
 			}
 			theirs, ours := flsNames(t, image, false), treeNames(t, fsys)
 			onlyFls, onlyUs := missing(theirs, ours), missing(ours, theirs)
-			d := corpusDifferences[name]
-			if len(onlyFls) != d.onlyFls || len(onlyUs) != d.onlyUs {
-				t.Errorf("only fls lists %d: %q\nonly we list %d: %q\nknown: %d, %d %s", len(onlyFls), onlyFls[:min(8, len(onlyFls))], len(onlyUs), onlyUs[:min(8, len(onlyUs))], d.onlyFls, d.onlyUs, d.why)
+			d := flsDifferences[name]
+			if len(onlyFls) != d.onlyThey || len(onlyUs) != d.onlyUs {
+				t.Errorf("only fls lists %d: %q\nonly we list %d: %q\nknown: %d, %d %s", len(onlyFls), onlyFls[:min(8, len(onlyFls))], len(onlyUs), onlyUs[:min(8, len(onlyUs))], d.onlyThey, d.onlyUs, d.why)
 			}
 		})
 	}

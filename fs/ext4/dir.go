@@ -301,6 +301,9 @@ func (f *FS) inlineDir(in *filesystem.Inode, dir *dirInfo, yield func(filesystem
 		if !yield(e, nil) {
 			return false
 		}
+		if dot.n > filesystem.Inum(f.inodes) && in.Allocated && !yield(filesystem.Entry{}, &filesystem.CorruptError{Structure: "inline directory", Offset: e.Offset, Inum: in.Inum, Reason: fmt.Sprintf("the parent is inode %d of %d", dot.n, f.inodes)}) {
+			return false
+		}
 	}
 	p := dirParser{f: f, dir: dir, buf: block[4:], offset: in.Offset + blockField + 4, yield: yield}
 	if !p.entries() {

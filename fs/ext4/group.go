@@ -211,8 +211,9 @@ func (f *FS) parseGroup(g uint64, block []byte, k uint64, offset int64) (group, 
 		gr.blockBitmap = 0
 		return gr, corrupt("block bitmap lies outside of the file system")
 	case gr.unused > f.inodesPerGroup:
+		unused := gr.unused
 		gr.unused = 0
-		return gr, corrupt("%d unused inodes of %d", gr.unused, f.inodesPerGroup)
+		return gr, corrupt("%d unused inodes of %d", unused, f.inodesPerGroup)
 	case f.groupCsum() && f.groupChecksum(uint32(g), raw) != raw.checksum():
 		// What it says cannot be trusted to leave anything out.
 		gr.flags, gr.unused = 0, 0

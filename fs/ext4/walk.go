@@ -24,10 +24,12 @@ type tableChunk struct {
 	group int
 	from  uint32 // index in the table
 	count uint32
+	tail  bool // the descriptor says that it was never used
 }
 
-// tableChunks divides all inode tables, the parts left out that were never
-// used.
+// tableChunks divides all inode tables, those left out whose descriptor says
+// that no inode was ever used. Where it says so of the end of a table, inodes that
+// the bitmap calls allocated there are read all the same.
 func (f *FS) tableChunks() []tableChunk {
 	per := uint32(max(chunkBytes/f.inodeSize, 1))
 	var out []tableChunk
@@ -36,12 +38,14 @@ func (f *FS) tableChunks() []tableChunk {
 		if gr.bad || gr.flags&groupInodeUninit != 0 {
 			continue
 		}
-		used := f.inodesPerGroup - gr.unused
-		if first := uint64(g) * uint64(f.inodesPerGroup); first+uint64(used) > uint64(f.inodes) {
-			used = uint32(uint64(f.inodes) - min(first, uint64(f.inodes)))
-		}
+		first := uint64(g) * uint64(f.inodesPerGroup)
+		total := uint32(min(uint64(f.inodes)-min(first, uint64(f.inodes)), uint64(f.inodesPerGroup)))
+		used := min(f.inodesPerGroup-gr.unused, total)
 		for at := uint32(0); at < used; at += per {
 			out = append(out, tableChunk{group: g, from: at, count: min(per, used-at)})
+		}
+		for at := used; at < total; at += per {
+			out = append(out, tableChunk{group: g, from: at, count: min(per, total-at), tail: true})
 		}
 	}
 	return out
@@ -51,6 +55,7 @@ func (f *FS) tableChunks() []tableChunk {
 type tablePart struct {
 	buf    []byte
 	bitmap []byte // of the whole group; nil if it could not be read
+	tail   bool   // only allocated inodes count
 	first  uint32 // number of the first inode
 	offset int64
 	bad    []badRange // parts of buf that could not be read
@@ -65,15 +70,26 @@ type badRange struct{ from, to int }
 // readChunk fills part with a chunk. Where the disk cannot be read it tries
 // block by block, so that a bad sector costs its own inodes only.
 func (f *FS) readChunk(c tableChunk, part *tablePart) {
-	size := int(c.count) * f.inodeSize
-	part.buf = slices.Grow(part.buf[:0], size)[:size]
 	part.bad, part.errs, part.inodes = part.bad[:0], part.errs[:0], part.inodes[:0]
+	part.tail = c.tail
 	part.first = uint32(c.group)*f.inodesPerGroup + c.from + 1
 	part.offset = int64(f.groups[c.group].inodeTable)*f.blockSize + int64(c.from)*int64(f.inodeSize)
 	bitmap, err := f.inodeBitmap(c.group)
 	part.bitmap = bitmap
 	if err != nil && c.from == 0 {
 		part.errs = append(part.errs, err)
+	}
+	if c.tail {
+		for ; c.count > 0; c.count-- {
+			if i := c.from + c.count - 1; bitmap != nil && bitmap[i/8]>>(i%8)&1 != 0 {
+				break
+			}
+		}
+	}
+	size := int(c.count) * f.inodeSize
+	part.buf = slices.Grow(part.buf[:0], size)[:size]
+	if size == 0 {
+		return
 	}
 	if got, err := f.r.ReadAt(part.buf, part.offset); got < size {
 		clear(part.buf[got:])
@@ -116,7 +132,7 @@ func (p *tablePart) each(f *FS, fn func(n uint32, raw rawInode, offset int64, al
 		n := p.first + i
 		allocated := p.bitmap == nil || p.bitmap[(base+i)/8]>>((base+i)%8)&1 != 0
 		raw := rawInode(p.buf[at : at+f.inodeSize])
-		if unused(raw) && (!allocated || n < f.firstInode() || p.bitmap == nil) {
+		if p.tail && !allocated || unused(raw) && (!allocated || n < f.firstInode() || p.bitmap == nil) {
 			continue
 		}
 		fn(n, raw, p.offset+int64(at), allocated)
@@ -218,6 +234,7 @@ type dirBlock struct {
 	offset  int64
 	logical int64
 	dir     uint32 // index in the list of directories
+	hidden  bool   // the kernel does not look there
 }
 
 // Entries yields every directory entry. It reads the inode tables once to
@@ -275,6 +292,11 @@ func (f *FS) readEntries(p *entryPart, dirs []dirInfo, blocks []dirBlock, run ba
 	for i := run.from; i < run.to; i++ {
 		b := &blocks[i]
 		dir := &dirs[b.dir]
+		if b.hidden {
+			d := *dir
+			d.allocated = false
+			dir = &d
+		}
 		at := int(b.offset - from)
 		buf := p.buf[at:][:f.blockSize]
 		if at+len(buf) > got {
@@ -291,8 +313,9 @@ func (f *FS) readEntries(p *entryPart, dirs []dirInfo, blocks []dirBlock, run ba
 	}
 }
 
-// maxDirBlocks bounds the memory for the list of directory blocks.
-const maxDirBlocks = 1 << 27
+// maxDirBlocks bounds the memory for the list of directory blocks: at 4 KiB
+// they hold a thousand million names.
+const maxDirBlocks = 1 << 24
 
 // findDirs reads the inode tables for directories, yields those that lie in
 // their inode, and lists the blocks of the others.
@@ -345,22 +368,40 @@ func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) b
 	return dirs, blocks, true
 }
 
+// listDirBlocks appends the blocks of one directory to blocks. What lies past
+// the directory's size, or in an extent that says that it was never written, is
+// not listed by the kernel but may well hold names: it counts as deleted.
 func (f *FS) listDirBlocks(c *content, dir *dirInfo, id uint32, blocks []dirBlock, yield func(filesystem.Entry, error) bool) ([]dirBlock, bool) {
+	damage := func(format string, args ...any) bool {
+		return !dir.allocated || yield(filesystem.Entry{}, &filesystem.CorruptError{Structure: "directory", Offset: -1, Inum: dir.n, Reason: fmt.Sprintf(format, args...)})
+	}
+	told := false
 	for _, run := range c.runs {
 		if run.Kind == filesystem.Hole && run.Logical < c.size && dir.allocated && !yield(filesystem.Entry{}, f.dirHole(dir, run.Logical)) {
 			return blocks, false
 		}
-		if run.Kind != filesystem.Data {
+		if run.Kind != filesystem.Data && run.Kind != filesystem.Unwritten {
 			continue
 		}
-		for k := int64(0); k < run.Length && run.Logical+k < c.size; k += f.blockSize {
-			if !dir.allocated && !f.blockFree(uint64((run.Offset+k)/f.blockSize)) {
+		if run.Kind == filesystem.Unwritten && !damage("the extent at byte %d is marked as never written", run.Logical) {
+			return blocks, false
+		}
+		for k := int64(0); k < run.Length; k += f.blockSize {
+			b := dirBlock{offset: run.Offset + k, logical: run.Logical + k, dir: id}
+			b.hidden = b.logical >= c.size || run.Kind == filesystem.Unwritten
+			if b.logical >= c.size && !told {
+				told = true
+				if !damage("it has blocks at byte %d, its size is %d", b.logical, c.size) {
+					return blocks, false
+				}
+			}
+			if !dir.allocated && !f.blockFree(uint64(b.offset/f.blockSize)) {
 				continue // the block is another file's now
 			}
-			if len(blocks) == maxDirBlocks {
+			if uint64(len(blocks)) >= min(maxDirBlocks, f.blocks) {
 				return blocks, yield(filesystem.Entry{}, &filesystem.CorruptError{Structure: "directory", Offset: -1, Inum: dir.n, Reason: "too many directory blocks; the rest is left out"})
 			}
-			blocks = append(blocks, dirBlock{offset: run.Offset + k, logical: run.Logical + k, dir: id})
+			blocks = append(blocks, b)
 		}
 	}
 	return blocks, true
