@@ -10,7 +10,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -228,27 +227,9 @@ const (
 
 // Events lists the times of all files, sorted. moments appends the distinct
 // times of one file to dst; those outside of from and to (seconds, both included)
-// are left out.
+// are left out. moments is called on several goroutines.
 func (t *Table) Events(order Order, from, to int64, moments func(dst []filesystem.Time, t *filesystem.Times) []filesystem.Time) []Event {
-	var all []Event
-	var list []filesystem.Time
-	var times filesystem.Times
-	for i := range t.rows {
-		row := t.row(i)
-		t.times(row, &times)
-		list = moments(list[:0], &times)
-		for _, m := range list {
-			if m.Sec < from || m.Sec > to {
-				continue
-			}
-			e := Event{Sec: m.Sec, Nsec: m.Nsec, row: uint32(i)}
-			if order == ByMactime {
-				e.tie = decimalKey(le.Uint64(row))
-			}
-			all = append(all, e)
-		}
-	}
-	sortEvents(all, func(a, b *Event) int {
+	cmp := func(a, b *Event) int {
 		switch {
 		case a.Sec != b.Sec:
 			return less(a.Sec < b.Sec)
@@ -264,7 +245,53 @@ func (t *Table) Events(order Order, from, to int64, moments func(dst []filesyste
 			}
 		}
 		return less(a.row < b.row)
+	}
+	// Each part of the rows is counted, listed and sorted on a goroutine of
+	// its own; then the parts are merged.
+	n := runtime.GOMAXPROCS(0)
+	bounds := make([]int, n+1)
+	each := func(do func(part int)) {
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { do(i) })
+		}
+		wg.Wait()
+	}
+	walk := func(part int, emit func(Event)) {
+		var list []filesystem.Time
+		var times filesystem.Times
+		for i := t.rows * part / n; i < t.rows*(part+1)/n; i++ {
+			row := t.row(i)
+			t.times(row, &times)
+			list = moments(list[:0], &times)
+			for _, m := range list {
+				if m.Sec < from || m.Sec > to {
+					continue
+				}
+				e := Event{Sec: m.Sec, Nsec: m.Nsec, row: uint32(i)}
+				if order == ByMactime {
+					e.tie = decimalKey(le.Uint64(row))
+				}
+				emit(e)
+			}
+		}
+	}
+	each(func(part int) { walk(part, func(Event) { bounds[part+1]++ }) })
+	for i := range n {
+		bounds[i+1] += bounds[i]
+	}
+	all := make([]Event, bounds[n])
+	each(func(part int) {
+		own, k := all[bounds[part]:bounds[part+1]], 0
+		walk(part, func(e Event) { own[k], k = e, k+1 })
+		slices.SortFunc(own, func(a, b Event) int { return cmp(&a, &b) })
 	})
+	for step := 1; step < n; step *= 2 {
+		for i := 0; i+step < n; i += 2 * step {
+			from, mid, to := bounds[i], bounds[i+step], bounds[min(i+2*step, n)]
+			merge(all[from:to], mid-from, cmp)
+		}
+	}
 	return all
 }
 
@@ -278,41 +305,17 @@ func less(b bool) int {
 // decimalKey orders numbers as their decimal digits followed by a comma would
 // be ordered as text.
 func decimalKey(n uint64) uint64 {
-	const width = 18 // 10^18 leaves four bits of 64
-	digits := len(strconv.AppendUint(make([]byte, 0, 20), n, 10))
-	for i := digits; i < width; i++ {
-		n *= 10
+	const limit = 1e17 // 10^18 leaves four bits of 64
+	digits := uint64(18)
+	for n < limit && n > 0 {
+		n, digits = n*10, digits-1
 	}
-	if digits > width {
-		return math.MaxUint64
-	}
-	return n<<4 | uint64(min(digits, 15))
-}
-
-// sortEvents sorts parts on several goroutines, then merges them.
-func sortEvents(all []Event, cmp func(a, b *Event) int) {
-	byValue := func(a, b Event) int { return cmp(&a, &b) }
-	n := min(runtime.GOMAXPROCS(0), 4)
-	if len(all) < 1<<14 || n < 2 {
-		slices.SortFunc(all, byValue)
-		return
-	}
-	part := (len(all) + n - 1) / n
-	var wg sync.WaitGroup
-	for i := 0; i < len(all); i += part {
-		wg.Go(func() { slices.SortFunc(all[i:min(i+part, len(all))], byValue) })
-	}
-	wg.Wait()
-	for ; part < len(all); part *= 2 {
-		for i := 0; i+part < len(all); i += 2 * part {
-			merge(all[i:min(i+2*part, len(all))], part, cmp)
-		}
-	}
+	return n<<4 | min(digits, 15)
 }
 
 // merge joins two sorted halves that meet at mid, with a copy of the first.
 func merge(all []Event, mid int, cmp func(a, b *Event) int) {
-	if cmp(&all[mid-1], &all[mid]) <= 0 {
+	if mid == 0 || mid == len(all) || cmp(&all[mid-1], &all[mid]) <= 0 {
 		return
 	}
 	left := slices.Clone(all[:mid])
