@@ -24,7 +24,7 @@ func (inv *Investigation) excerpt(e *timeline.Evidence) string {
 // checkCommand is a shell command that shows the bytes of a piece of evidence,
 // with tools that every Linux has. "" if they have no single place.
 func (inv *Investigation) checkCommand(e *timeline.Evidence) string {
-	if e.Offset < 0 || e.Image == "" {
+	if e.Offset < 0 || e.Image == "" || len(e.Image) > maxPath {
 		return ""
 	}
 	offset, file := e.Offset, quote(e.Image)

@@ -234,7 +234,7 @@ func (p *page) changes(inv *Investigation, zone *time.Location) {
 			}
 			r := changeRow{
 				Mode: string(appendLetters(nil, f.Mode)), Owner: fmt.Sprintf("%d:%d", f.UID, f.GID), Size: Count(f.Size), When: "-",
-				Path: Cut(string(appendPeopleName(nil, f)), 1000), Differs: Text(strings.Join(c.Differs, ", ")),
+				Path: Cut(string(appendPeopleName(nil, f)), 1000), Differs: Text(Cut(strings.Join(c.Differs, ", "), 300)),
 				Loud: rank(c) >= loudRank,
 			}
 			if f.Times.Changed.Known {

@@ -306,18 +306,29 @@ func AppendRecord(dst []byte, r *timeline.Record) []byte {
 func appendFields(dst []byte, fields map[string]string) []byte {
 	var few [16]string
 	dst = append(dst, '{')
-	for i, name := range sortedKeys(few[:0], fields) {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(AppendJSONString(dst, name), ':')
-		dst = AppendJSONString(dst, fields[name])
-		if !utf8.ValidString(fields[name]) {
-			dst = append(AppendJSONString(append(dst, ','), name+"_bytes"), ':')
-			dst = appendBase64(dst, fields[name])
-		}
+	for _, name := range sortedKeys(few[:0], fields) {
+		dst = field(dst, name, fields[name], fields)
 	}
 	return append(dst, '}')
+}
+
+// field appends a field of a record as a member. Its name may need escaping,
+// and its bytes go beside it only if no other field has that name.
+func field(dst []byte, name, value string, fields map[string]string) []byte {
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	dst = append(AppendJSONString(dst, name), ':')
+	dst = AppendJSONString(dst, value)
+	if utf8.ValidString(value) {
+		return dst
+	}
+	name += "_bytes"
+	if _, ok := fields[name]; ok {
+		return dst
+	}
+	dst = append(AppendJSONString(append(dst, ','), name), ':')
+	return appendBase64(dst, value)
 }
 
 // AppendFinding appends the JSON form of a finding. All of its members are

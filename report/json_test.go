@@ -126,7 +126,7 @@ func TestAppendRecord(t *testing.T) {
 		"fields": object{"zeta": "1", "alpha": "\ufffd", "alpha_bytes": b64("\x80"), `mid"dle`: ""}, "file": file,
 		"evidence": object{"image": "i", "volume": "bare", "inode": 4711, "offset": 5, "length": 6},
 	}, "kind summary summary_bytes stamps fields file evidence")
-	small := object{"path": "/p", "inode": 1, "type": "unknown", "mode": "0170644", "mode_letters": "?rw-r--r--", "uid": 0, "gid": 0, "links": 0, "size": 0}
+	small := object{"path": "/p", "inode": 1, "type": "unknown", "mode": "170644", "mode_letters": "?rw-r--r--", "uid": 0, "gid": 0, "links": 0, "size": 0}
 	c := timeline.Change{What: "content", Before: &timeline.File{Path: "/p", Inode: 1, Mode: 0o170644}, After: &timeline.File{Path: "/p", Inode: 1, Mode: 0o170644},
 		Differs: []string{"content", "size"}}
 	compareJSON(t, AppendChange(nil, &c), object{"what": "content", "differs": []string{"content", "size"}, "path": "/p", "before": small, "after": small},

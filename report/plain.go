@@ -22,6 +22,7 @@ const (
 	maxPathsShown    = 10
 	maxDamageShown   = 50
 	maxChangesShown  = 25
+	maxPath          = 4096 // bytes; Linux takes no longer path
 )
 
 // WriteText writes the report as plain text, to be read on paper or pasted in a
@@ -38,7 +39,7 @@ func WriteText(w io.Writer, inv *Investigation) error {
 		p.line(hanging(fmt.Sprintf("%-10s ", f.Name), f.Value))
 	}
 	for _, n := range inv.Notes {
-		p.line(hanging("Note       ", Text(n)))
+		p.line(hanging("Note       ", Text(Cut(n, 2000))))
 	}
 	p.findings()
 	p.story()
@@ -95,7 +96,7 @@ func (p *plain) findings() {
 			p.line(hanging(in+"Address    ", Text(Cut(f.Address, 200))))
 		}
 		if len(f.Techniques) > 0 {
-			p.line(hanging(in+"ATT&CK     ", Text(strings.Join(f.Techniques, ", "))))
+			p.line(hanging(in+"ATT&CK     ", Text(Cut(strings.Join(f.Techniques, ", "), 300))))
 		}
 		p.line(in + "Id         " + Text(f.ID))
 		shown := f.Paths[:min(len(f.Paths), maxPathsShown)]
@@ -116,7 +117,7 @@ func (p *plain) findings() {
 // when says the time of a finding and how it is known.
 func (p *plain) when(f *rules.Finding) string {
 	if f.Time.IsZero() {
-		return Text(f.TimeNote)
+		return Text(Cut(f.TimeNote, 300))
 	}
 	s := span(f.Time, f.Last, p.zone)
 	if f.TimeNote != "" {
@@ -156,13 +157,13 @@ func evidenceText(e *timeline.Evidence) string {
 		parts = append(parts, place(e))
 	}
 	if e.Packed != "" {
-		parts = append(parts, "line of the file unpacked from "+Text(e.Packed))
+		parts = append(parts, "line of the file unpacked from "+Text(Cut(e.Packed, 20)))
 	}
 	if e.Inode != 0 {
 		parts = append(parts, fmt.Sprintf("inode %d", e.Inode))
 	}
 	if e.Volume != "" {
-		parts = append(parts, "volume "+Text(e.Volume))
+		parts = append(parts, "volume "+Text(Cut(e.Volume, 60)))
 	}
 	if e.Image != "" {
 		parts = append(parts, Text(Cut(e.Image, 300)))
@@ -221,7 +222,7 @@ func changeText(c *timeline.Change, zone *time.Location) string {
 	}
 	b = append(b, Cut(string(appendPeopleName(nil, f)), 1000)...)
 	if len(c.Differs) > 0 {
-		b = append(b, "  ("+Text(strings.Join(c.Differs, ", "))+")"...)
+		b = append(b, "  ("+Text(Cut(strings.Join(c.Differs, ", "), 300))+")"...)
 	}
 	return string(b)
 }
@@ -276,7 +277,7 @@ func damagePlace(d *Damage) string {
 	}
 	add(Text(Cut(d.Image, 200)))
 	if d.Volume != "" {
-		add("volume " + Text(d.Volume))
+		add("volume " + Text(Cut(d.Volume, 60)))
 	}
 	if d.Offset >= 0 {
 		add(fmt.Sprintf("byte %d", d.Offset))
@@ -299,16 +300,16 @@ func (p *plain) end() {
 		"Times are in "+Text(Cut(inv.zoneName(), 120))+", with their distance from UTC.", plainWidth, ""))
 	p.line("")
 	if len(inv.CommandLine) > 0 {
-		p.line("Made by: " + quoteAll(inv.CommandLine))
+		p.line("Made by: " + Cut(quoteAll(inv.CommandLine), 4000))
 	}
 	for i := range inv.Evidence {
 		if e := &inv.Evidence[i]; e.SHA256 != "" {
-			p.line("SHA-256 " + e.SHA256 + "  " + Text(e.Path))
+			p.line("SHA-256 " + e.SHA256 + "  " + Text(Cut(e.Path, maxPath)))
 		}
 	}
 	for i := range inv.Baseline {
 		if e := &inv.Baseline[i]; e.SHA256 != "" {
-			p.line("SHA-256 " + e.SHA256 + "  " + Text(e.Path) + " (baseline)")
+			p.line("SHA-256 " + e.SHA256 + "  " + Text(Cut(e.Path, maxPath)) + " (baseline)")
 		}
 	}
 	if len(inv.Outputs) > 0 {

@@ -188,13 +188,14 @@ type spoolReader struct {
 	run  int
 	sec  int64
 	nsec int32
+	head [spoolHead]byte
 	row  []byte
 }
 
 // next reads the run's next row; io.EOF at its end.
 func (in *spoolReader) next() error {
-	var head [spoolHead]byte
-	if _, err := io.ReadFull(in.r, head[:]); err != nil {
+	head := in.head[:]
+	if _, err := io.ReadFull(in.r, head); err != nil {
 		return err
 	}
 	in.sec = int64(binary.LittleEndian.Uint64(head[0:]))

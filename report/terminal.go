@@ -443,7 +443,7 @@ func fill(s string, width int, indent string) string {
 			line += head
 			flush()
 			word = tail
-			w = twwidth.Width(strings.TrimRight(word, " "))
+			w -= twwidth.Width(head)
 		}
 		line += word
 		cols += twwidth.Width(word)

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"deadbox/timeline"
@@ -157,17 +158,18 @@ func AppendTimesketchRecord(dst []byte, s *timeline.Stamp, r *timeline.Record) [
 	dst = strSome(dst, "note", s.Note)
 	var few [16]string
 	for _, name := range sortedKeys(few[:0], r.Fields) {
+		key := name
 		if taken(name) {
-			dst = str(dst, "field_"+name, r.Fields[name])
-		} else {
-			dst = str(dst, name, r.Fields[name])
+			key = "field_" + name
 		}
+		dst = field(dst, key, r.Fields[name], r.Fields)
 	}
 	return append(dst, '}', '\n')
 }
 
 // taken reports whether a row has a member of that name already.
 func taken(name string) bool {
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "field_"), "_bytes")
 	switch name {
 	case "message", "datetime", "timestamp", "timestamp_desc", "data_type", "macb", "path", "inode", "image", "volume", "offset", "length",
 		"line", "packed", "note", "tag":
