@@ -110,7 +110,7 @@ func (a *app) copyContent(ctx context.Context, o *output, t *target, c filesyste
 	at := int64(0)
 	for _, x := range c.Extents() {
 		if x.Logical > at { // not mapped: reading says why
-			if err := a.copyRange(ctx, w, t, c, at, min(x.Logical, size), mapErr); err != nil {
+			if err := a.copyRange(ctx, w, t.name(), c, at, min(x.Logical, size), mapErr); err != nil {
 				return err
 			}
 			at = min(x.Logical, size)
@@ -128,14 +128,14 @@ func (a *app) copyContent(ctx context.Context, o *output, t *target, c filesyste
 				at += n
 			}
 		} else {
-			err = a.copyRange(ctx, w, t, c, at, end, mapErr)
+			err = a.copyRange(ctx, w, t.name(), c, at, end, mapErr)
 		}
 		if err != nil {
 			return err
 		}
 		at = end
 	}
-	if err := a.copyRange(ctx, w, t, c, at, size, mapErr); err != nil {
+	if err := a.copyRange(ctx, w, t.name(), c, at, size, mapErr); err != nil {
 		return err
 	}
 	return w.close()
@@ -143,7 +143,7 @@ func (a *app) copyContent(ctx context.Context, o *output, t *target, c filesyste
 
 // copyRange copies bytes from..to of a file. What cannot be read is reported
 // and written as zeros.
-func (a *app) copyRange(ctx context.Context, w *sparseWriter, t *target, c filesystem.Content, from, to int64, mapErr error) error {
+func (a *app) copyRange(ctx context.Context, w *sparseWriter, name string, c io.ReaderAt, from, to int64, mapErr error) error {
 	const chunk, sector = 1 << 20, 512
 	if from >= to {
 		return nil
@@ -155,9 +155,9 @@ func (a *app) copyRange(ctx context.Context, w *sparseWriter, t *target, c files
 			return
 		}
 		if mapErr == nil || lostErr.Error() != mapErr.Error() {
-			a.damage(fmt.Sprintf("%s: bytes %d to %d are written as zeros", t.name(), lostFrom, lostTo-1), lostErr)
+			a.damage(fmt.Sprintf("%s: bytes %d to %d are written as zeros", name, lostFrom, lostTo-1), lostErr)
 		} else {
-			a.warn(fmt.Sprintf("%s: bytes %d to %d are written as zeros", t.name(), lostFrom, lostTo-1))
+			a.warn(fmt.Sprintf("%s: bytes %d to %d are written as zeros", name, lostFrom, lostTo-1))
 		}
 		lostErr = nil
 	}

@@ -91,7 +91,7 @@ func errorLines(err error) []string {
 var exitMeanings = [...]string{
 	exitDone:     "done",
 	exitFindings: "done, with findings at or above the level of --fail-level",
-	exitUsage:    "the command line makes no sense; nothing was read",
+	exitUsage:    "the command line makes no sense",
 	exitPartial:  "done, but part of the evidence could not be read; standard error says which",
 	exitFailed:   "failed",
 }

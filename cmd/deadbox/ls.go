@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"strings"
@@ -86,9 +87,9 @@ func runLs(ctx context.Context, a *app, opts *lsOptions, args []string) error {
 		return err
 	}
 	defer ev.close()
-	orphans := strings.TrimRight(path, "/") == orphanDir
+	above, orphans := strings.CutSuffix(strings.TrimRight(path, "/"), orphanDir)
 	if orphans {
-		path, opts.recursive = "", true
+		path, opts.recursive = orElse(above, "/"), true
 	}
 	t, err := ev.find(ctx, &opts.target, path, true)
 	if err != nil {
@@ -96,6 +97,14 @@ func runLs(ctx context.Context, a *app, opts *lsOptions, args []string) error {
 	}
 	ev.reportDamage(t.mount)
 	l := &lister{ctx: ctx, app: a, ev: ev, opts: opts, mount: t.mount, fsys: t.mount.FS, zone: time.UTC}
+	if t.inode.Inum == l.fsys.Root() {
+		l.point = strings.TrimSuffix(t.path, "/")
+	} else if orphans {
+		return fmt.Errorf("%q: %w", above+orphanDir, fs.ErrNotExist)
+	}
+	if opts.target.volume == "" && opts.target.inode == 0 {
+		l.noteMounts(t)
+	}
 	if opts.long && opts.output.format == formatText {
 		if l.zone, err = ev.zone(ctx, &opts.zone); err != nil {
 			return err
@@ -113,10 +122,24 @@ func runLs(ctx context.Context, a *app, opts *lsOptions, args []string) error {
 	})
 }
 
+// noteMounts names the file systems that are mounted within what is listed.
+func (l *lister) noteMounts(t *target) {
+	if l.ev.host == nil || len(l.ev.mounts) < 2 {
+		return
+	}
+	prefix := strings.TrimSuffix(t.path, "/") + "/"
+	for _, m := range l.ev.host.Mounts {
+		if rest, ok := strings.CutPrefix(m.Point, prefix); ok && rest != "" && (l.opts.recursive || !strings.Contains(rest, "/")) {
+			l.app.note(fmt.Sprintf("volume %s stands at %q and is not entered: list it by that path", m.Volume.Slot, m.Point))
+		}
+	}
+}
+
 // lister lists the directories of one file system.
 type lister struct {
 	ctx   context.Context
 	app   *app
+	point string // path of the file system's root
 	o     *output
 	ev    *evidence
 	opts  *lsOptions
@@ -187,15 +210,42 @@ func (l *lister) listFrom(t *target) error {
 	return nil
 }
 
-func (l *lister) buildIndex() error {
-	l.app.people.begin("reading directories", 0, unitFiles)
-	index, damage := filesystem.BuildIndex(l.ctx, l.fsys)
-	l.app.people.end()
+func (l *lister) buildIndex() (err error) {
+	l.index, err = l.app.buildIndex(l.ctx, l.fsys)
+	return err
+}
+
+// buildIndex reads all names of a file system, with progress. Damage is
+// reported; the error is that of the context.
+func (a *app) buildIndex(ctx context.Context, fsys filesystem.FileSystem) (*filesystem.Index, error) {
+	a.people.begin("reading directories", 0, unitNames)
+	defer a.people.end()
+	index, damage := filesystem.BuildIndex(ctx, countedNames{fsys, a.people})
 	for _, err := range damage {
-		l.app.damage("", err)
+		a.damage("", err)
 	}
-	l.index = index
-	return l.ctx.Err()
+	return index, ctx.Err()
+}
+
+// countedNames counts the names of a file system as they are read.
+type countedNames struct {
+	filesystem.FileSystem
+	people *progress
+}
+
+func (c countedNames) Entries(ctx context.Context) iter.Seq2[filesystem.Entry, error] {
+	return func(yield func(filesystem.Entry, error) bool) {
+		const step = 1024
+		n := 0
+		for e, err := range c.FileSystem.Entries(ctx) {
+			if n++; n%step == 0 {
+				c.people.add(step)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
 }
 
 // pathOf is the path of a directory that was named by its inode.
@@ -352,7 +402,7 @@ func (l *lister) listOrphans() error {
 			return err
 		}
 		l.mute = true
-		err = l.listTree(root, nil, 0)
+		err = l.listTree(root, []byte(l.point), 0)
 		l.mute = false
 		if err != nil {
 			return err
@@ -400,7 +450,7 @@ func (l *lister) listOrphans() error {
 			path := filesystem.OrphanPath(n)
 			x := listed{
 				entry: filesystem.Entry{Inum: n, Name: []byte(path[len(orphanDir)+1:]), Allocated: in.Allocated, Offset: -1},
-				inode: in, path: []byte(path), depth: depth, orphan: true,
+				inode: in, path: []byte(l.point + path), depth: depth, orphan: true,
 			}
 			if l.wanted(&x) {
 				if err := l.print(&x); err != nil {
@@ -436,9 +486,9 @@ func (l *lister) printOrphanDir() error {
 	}
 	name := orphanDir[1:]
 	if l.opts.paths {
-		name = orphanDir
+		name = l.point + orphanDir
 	}
-	_, err := fmt.Fprintf(l.o, "V/V %d:\t%s\n", l.fsys.Info().InodeCount+1, name)
+	_, err := fmt.Fprintf(l.o, "V/V %d:\t%s\n", l.fsys.Info().InodeCount+1, report.Text(name))
 	return err
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -92,6 +93,9 @@ const maxDamageLines = 20
 // it for the exit code. What names the thing that the error is about, "" if
 // the error does.
 func (a *app) damage(what string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // the user's doing; the command ends with it
+	}
 	a.damaged++
 	if a.damaged > maxDamageLines && !a.verbose {
 		a.unsaid++

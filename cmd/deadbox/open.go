@@ -146,6 +146,9 @@ func (ev *evidence) openNotes(only ...*host.Mount) []string {
 			out = append(out, fmt.Sprintf("volume %s: %s", m.Volume.Slot, n))
 		}
 	}
+	for i, n := range out {
+		out[i] = strings.TrimSuffix(n, ".")
+	}
 	return out
 }
 
@@ -196,7 +199,7 @@ type targetOptions struct {
 }
 
 func (opts *targetOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&opts.volume, "volume", "", "the `volume`: its slot or number as \"deadbox volumes\" lists it, or @ and\nits offset in bytes, @2048s in sectors (default: the only one that can\nbe read, else the one that holds PATH on the server)")
+	cmd.Flags().StringVar(&opts.volume, "volume", "", "the `volume`, by its slot or number as \"deadbox volumes\"\nlists it, or @ and its offset in bytes, @2048s in sectors\n(default: the only one, or where PATH is on the server)")
 	cmd.Flags().Uint64Var(&opts.inode, "inode", 0, "the inode with this `number`, instead of a path")
 }
 
@@ -236,9 +239,8 @@ func (t *target) name() string {
 // find resolves what the options and the path name. Without either it gives
 // the root directory.
 func (ev *evidence) find(ctx context.Context, opts *targetOptions, path string, follow bool) (*target, error) {
-	if n, ok := orphanPath(path); ok {
-		opts = &targetOptions{volume: opts.volume, inode: n}
-		path = ""
+	if point, n, ok := orphanPath(path); ok {
+		return ev.findOrphan(ctx, opts, point, n)
 	}
 	if opts.volume == "" && opts.inode == 0 && len(ev.mounts) > 1 {
 		t, err := ev.findOnServer(ctx, path, follow)
@@ -253,11 +255,7 @@ func (ev *evidence) find(ctx context.Context, opts *targetOptions, path string, 
 	}
 	ev.mentionDamage(m)
 	if opts.inode != 0 {
-		in, err := m.FS.Inode(filesystem.Inum(opts.inode))
-		if err != nil {
-			return nil, fmt.Errorf("inode %d: %w", opts.inode, err)
-		}
-		return &target{mount: m, inode: in}, nil
+		return inodeTarget(m, filesystem.Inum(opts.inode), "")
 	}
 	if path == "" {
 		path = "/"
@@ -269,20 +267,64 @@ func (ev *evidence) find(ctx context.Context, opts *targetOptions, path string, 
 	return &target{mount: m, inode: in, path: cleanPath(path)}, nil
 }
 
-// orphanPath reads the paths under which inodes without a name are listed.
-func orphanPath(path string) (uint64, bool) {
-	digits, ok := strings.CutPrefix(path, strings.TrimSuffix(filesystem.OrphanPath(0), "0"))
-	if !ok {
-		return 0, false
+func inodeTarget(m *host.Mount, n filesystem.Inum, path string) (*target, error) {
+	in, err := m.FS.Inode(n)
+	if err != nil {
+		return nil, fmt.Errorf("inode %d: %w", n, err)
 	}
-	n, err := strconv.ParseUint(digits, 10, 64)
-	return n, err == nil && n != 0
+	return &target{mount: m, inode: in, path: path}, nil
+}
+
+// orphanPath reads the paths under which inodes without a name are listed:
+// where their file system is mounted, and their number.
+func orphanPath(path string) (point string, n filesystem.Inum, ok bool) {
+	point, digits, ok := strings.Cut(path, strings.TrimSuffix(filesystem.OrphanPath(0), "0"))
+	if !ok {
+		return "", 0, false
+	}
+	v, err := strconv.ParseUint(digits, 10, 64)
+	return orElse(point, "/"), filesystem.Inum(v), err == nil && v != 0
+}
+
+func (ev *evidence) findOrphan(ctx context.Context, opts *targetOptions, point string, n filesystem.Inum) (*target, error) {
+	var m *host.Mount
+	var err error
+	if opts.volume == "" && len(ev.mounts) > 1 {
+		m, err = ev.mountAt(ctx, point)
+	} else {
+		m, err = ev.choose(opts.volume)
+		if err == nil && point != "/" {
+			err = fmt.Errorf("%q: %w", point, fs.ErrNotExist)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	ev.mentionDamage(m)
+	return inodeTarget(m, n, strings.TrimSuffix(point, "/")+filesystem.OrphanPath(n))
+}
+
+// mountAt gives the file system that is mounted at a place of the server.
+func (ev *evidence) mountAt(ctx context.Context, point string) (*host.Mount, error) {
+	h, err := ev.server(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range h.Mounts {
+		if m.Point == point {
+			return m, nil
+		}
+	}
+	return nil, withHint(fmt.Errorf("nothing is mounted at %q", point), "choose with --volume: "+ev.choices())
 }
 
 func (ev *evidence) findOnServer(ctx context.Context, path string, follow bool) (*target, error) {
 	h, err := ev.server(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, err := range h.Damage {
+		ev.app.note(err.Error())
 	}
 	node, in, real, err := h.Find(orElse(path, "/"), follow)
 	if err != nil || node.Mount == nil {
@@ -424,7 +466,7 @@ func (ev *evidence) nothingToRead() error {
 type zoneOptions struct{ name string }
 
 func (opts *zoneOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&opts.name, "tz", "", "time `zone` of the times in text: UTC, Europe/Berlin, +02:00 (default: the\nserver's own)")
+	cmd.Flags().StringVar(&opts.name, "tz", "", "time `zone` of the times in text: UTC, Europe/Berlin,\n+02:00 (default: the server's own)")
 }
 
 // zone gives the time zone to show times in: the one that the user names,

@@ -39,7 +39,7 @@ func (opts *outputOptions) addFlags(cmd *cobra.Command, formats ...string) {
 	opts.formats = formats
 	opts.format = formats[0]
 	if len(formats) > 1 {
-		cmd.Flags().StringVar(&opts.format, "format", formats[0], "how to write: "+strings.Join(formats, ", "))
+		cmd.Flags().StringVar(&opts.format, "format", formats[0], "`how` to write: "+strings.Join(formats, ", "))
 		cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	}
 	cmd.Flags().StringVarP(&opts.path, "output", "o", "", "write to this `file` instead of standard output")

@@ -42,7 +42,10 @@ const (
 	unitBytes unit = iota
 	unitInodes
 	unitFiles
+	unitNames
 )
+
+var unitWords = [...]string{unitBytes: "bytes", unitInodes: "inodes", unitFiles: "files", unitNames: "names"}
 
 func newProgress(w io.Writer, on bool, now func() time.Time, width func() int) *progress {
 	return &progress{w: w, on: on, now: now, width: width}
@@ -122,13 +125,10 @@ func progressLine(label string, u unit, done, total int64, spent time.Duration) 
 		fmt.Fprintf(&b, "%3d%%  ", int(float64(done)/float64(total)*100))
 	}
 	count := func(n float64) string {
-		switch u {
-		case unitBytes:
+		if u == unitBytes {
 			return report.Bytes(int64(n))
-		case unitInodes:
-			return fmt.Sprintf("%.0f inodes", n)
 		}
-		return fmt.Sprintf("%.0f files", n)
+		return fmt.Sprintf("%.0f %s", n, unitWords[u])
 	}
 	b.WriteString(count(float64(done)))
 	if total > 0 {

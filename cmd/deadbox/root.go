@@ -49,6 +49,8 @@ Data goes to standard output, messages for people to standard error.` +
 		},
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.Version = toolVersion()
+	root.SetVersionTemplate("deadbox {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return withHint(&usageError{err}, fmt.Sprintf("%s --help lists the flags", cmd.CommandPath()))
 	})
@@ -56,7 +58,7 @@ Data goes to standard output, messages for people to standard error.` +
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, as if NO_COLOR were set")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress on standard error; damage is still reported")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: all damage, what is being read")
-	flags.IntVar(&a.jobs, "jobs", a.jobs, "processors to use")
+	flags.IntVar(&a.jobs, "jobs", a.jobs, "`number` of processors to use")
 	flags.SortFlags = false
 	root.AddCommand(
 		newInfoCommand(a),

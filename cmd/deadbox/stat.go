@@ -94,16 +94,11 @@ func runStat(ctx context.Context, a *app, opts *statOptions, args []string) erro
 		facts.runs = c.Extents()
 	}
 	if opts.names {
-		a.people.begin("reading directories", 0, unitFiles)
-		index, damage := filesystem.BuildIndex(ctx, fsys)
-		a.people.end()
-		for _, err := range damage {
-			a.damage("", err)
-		}
-		facts.names = index.Names(in.Inum)
-		if err := ctx.Err(); err != nil {
+		index, err := a.buildIndex(ctx, fsys)
+		if err != nil {
 			return err
 		}
+		facts.names = index.Names(in.Inum)
 	}
 	zone := time.UTC
 	if opts.output.format == formatText {
