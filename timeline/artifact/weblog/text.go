@@ -56,6 +56,9 @@ func (p *parser) text(line string, q *request) (when time.Time, note string, ok 
 	return when, note, true
 }
 
+// maxTime is the longest time in brackets.
+const maxTime = 64
+
 // other reads a line in which the time does not stand before the request.
 func (p *parser) other(line string, q *request) (when time.Time, note string, ok bool) {
 	whole := line
@@ -65,11 +68,11 @@ func (p *parser) other(line string, q *request) (when time.Time, note string, ok
 			break
 		}
 		open += i
-		end := strings.IndexByte(line[open:], ']')
-		if end < 0 {
-			break
+		end := open + strings.IndexByte(line[open:min(len(line), open+maxTime)], ']')
+		if end < open {
+			i = open + 1
+			continue
 		}
-		end += open
 		if when, note = p.time(line[open+1 : end]); !when.IsZero() {
 			if open > 0 {
 				q.who(strings.TrimRight(line[:open], " "))
@@ -87,6 +90,9 @@ func (p *parser) other(line string, q *request) (when time.Time, note string, ok
 		}
 		at += i
 		n := quoted(line[at:])
+		if n > len(line)-at {
+			break
+		}
 		if q.request(line[at+1 : at+n-1]); q.method != "" && q.protocol != "" {
 			if before := strings.TrimSpace(line[:at]); q.address == "" && before != "" {
 				first, _, _ := strings.Cut(before, " ")
