@@ -34,6 +34,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}()
 
 	a := newApp(stdout, stderr, os.Getenv)
+	a.args = args
 	root := newRootCommand(a)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -47,6 +48,7 @@ type app struct {
 	stdout io.Writer
 	people *progress // standard error; the line of progress and the messages share it
 	env    func(string) string
+	args   []string // of the command line
 
 	outTerminal bool // standard output is a terminal
 

@@ -82,6 +82,9 @@ func (p *progress) add(n int64) {
 	p.draw(now)
 }
 
+// set says that n units are done in all.
+func (p *progress) set(n int64) { p.add(n - p.done.Load()) }
+
 // end takes the line away.
 func (p *progress) end() {
 	p.mu.Lock()
