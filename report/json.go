@@ -203,16 +203,7 @@ func fileMembers(dst []byte, f *timeline.File) []byte {
 	dst = unum(dst, "gid", uint64(f.GID))
 	dst = unum(dst, "links", uint64(f.Links))
 	dst = num(dst, "size", f.Size)
-	if f.Flags != 0 {
-		dst = append(key(dst, "flags"), '[')
-		for i, name := range f.Flags.Names() {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = AppendJSONString(dst, name)
-		}
-		dst = append(dst, ']')
-	}
+	dst = appendFlags(dst, f.Flags)
 	dst = strSome(dst, "target", f.Target)
 	if len(f.Xattrs) > 0 {
 		dst = append(key(dst, "xattrs"), '[')
@@ -243,6 +234,41 @@ func AppendFile(dst []byte, f *timeline.File) []byte {
 	dst = moment(dst, "born", f.Times.Born)
 	dst = moment(dst, "deleted_at", f.Times.Deleted)
 	return append(dst, '}')
+}
+
+// flagNames are the names of single flags; "" for those without one.
+var flagNames = func() (names [32]string) {
+	for i := range names {
+		if name := filesystem.Flags(1 << i).String(); !strings.HasPrefix(name, "0x") {
+			names[i] = name
+		}
+	}
+	return names
+}()
+
+// appendFlags appends the flags as [filesystem.Flags.Names] lists them, without
+// making the list.
+func appendFlags(dst []byte, f filesystem.Flags) []byte {
+	if f == 0 {
+		return dst
+	}
+	dst = append(key(dst, "flags"), '[')
+	for i := range flagNames {
+		if f&(1<<i) != 0 && flagNames[i] != "" {
+			if dst[len(dst)-1] != '[' {
+				dst = append(dst, ',')
+			}
+			dst = append(append(append(dst, '"'), flagNames[i]...), '"')
+			f &^= 1 << i
+		}
+	}
+	if f != 0 {
+		if dst[len(dst)-1] != '[' {
+			dst = append(dst, ',')
+		}
+		dst = append(strconv.AppendUint(append(dst, '"', '0', 'x'), uint64(f), 16), '"')
+	}
+	return append(dst, ']')
 }
 
 // appendXattr writes an extended attribute: its name, its value in base64, and

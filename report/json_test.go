@@ -149,18 +149,29 @@ func TestTimesketchRecord(t *testing.T) {
 		"packed": "gzip", "note": "note", "field_message": "fake", "field_path": "/etc", "raw": "\ufffd", "raw_bytes": b64("\xff"), "status": "200",
 	}, "message datetime timestamp timestamp_desc data_type path inode image volume offset length line packed note field_message field_path raw raw_bytes status")
 	f := sample()
-	f.Flags = 0
 	f.Deleted, f.Unalloc = true, true
 	w := Moment{1700000000, 123456789, Modified | Born | Deleted}
 	row := AppendTimesketchFile(nil, w, f, &r.Evidence)
 	compareJSON(t, row[:len(row)-1], object{
 		"message": "/usr/bin/su (deleted)", "datetime": "2023-11-14T22:13:20.123456789+00:00", "timestamp": 1700000000123456,
 		"timestamp_desc": "Content Modification Time; Creation Time; Deletion Time", "data_type": "fs:stat", "macb": "m..bd",
-		"path": "/usr/bin/su", "inode": 4711, "type": "file", "mode": "4755", "mode_letters": "-rwsr-xr-x", "uid": 1, "gid": 2, "links": 3, "size": 12345,
-		"deleted": true, "unallocated": true, "image": "i", "volume": "gpt:1", "offset": 9, "length": 2, "line": 4, "packed": "gzip",
-	}, "message datetime timestamp timestamp_desc data_type macb path inode type mode mode_letters uid gid links size deleted unallocated image volume offset length line packed")
+		"path": "/usr/bin/su", "inode": 4711, "type": "file", "mode": "4755", "uid": 1, "gid": 2, "size": 12345,
+		"flags": []string{"immutable"}, "deleted": true, "unallocated": true, "image": "i", "volume": "gpt:1", "offset": 9, "length": 2, "line": 4, "packed": "gzip",
+	}, "message datetime timestamp timestamp_desc data_type macb path inode type mode uid gid size flags deleted unallocated image volume offset length line packed")
 	if got := micros(1<<62, 5); got != 9223372036853*1000000 {
 		t.Errorf("micros of a far time = %d", got)
+	}
+}
+
+func TestAppendFlags(t *testing.T) {
+	for _, f := range []filesystem.Flags{1, 1 << 31, 0xffffffff, filesystem.FlagExtents | 1<<9, filesystem.FlagImmutable | filesystem.FlagAppend} {
+		want, err := json.Marshal(f.Names())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(appendFlags([]byte("{"), f)); got != `{"flags":`+string(want) {
+			t.Errorf("%x: %s, want %s", uint32(f), got, want)
+		}
 	}
 }
 

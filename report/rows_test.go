@@ -354,7 +354,6 @@ func TestRowsDoNotAllocate(t *testing.T) {
 	w := Moment{1700000000, 5, Modified | Changed}
 	buf := make([]byte, 0, 4096)
 	moments := make([]Moment, 0, 5)
-	f.Flags = 0
 	for name, row := range map[string]func(){
 		"body":       func() { buf = AppendBody(buf[:0], f, true) },
 		"mactime":    func() { buf = AppendMactimeCSV(buf[:0], 1700000000, w.MACB, f) },
@@ -413,7 +412,6 @@ func TestTimesketchCSV(t *testing.T) {
 func BenchmarkRows(b *testing.B) {
 	f := sample()
 	f.Path = "/usr/share/doc/some-package/examples/file.txt"
-	f.Flags = 0
 	w := Moment{1700000000, 5, Modified | Changed}
 	buf := make([]byte, 0, 4096)
 	r := &timeline.Record{Kind: timeline.KindFile, File: f, Evidence: timeline.Evidence{Image: "disk.dd", Volume: "gpt:1", Offset: 4096, Length: 256}}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"deadbox/fs/filesystem"
 	"deadbox/timeline"
 )
 
@@ -102,11 +103,32 @@ func AppendTimesketchFile(dst []byte, w Moment, f *timeline.File, ev *timeline.E
 	dst = appendDescriptions(append(key(dst, "timestamp_desc"), '"'), w.MACB)
 	dst = append(dst, `","data_type":"fs:stat","macb":"`...)
 	dst = append(w.MACB.LettersD(dst), '"')
-	dst = fileMembers(dst, f)
+	dst = rowMembers(dst, f)
 	if ev != nil {
 		dst = evidenceMembers(dst, ev)
 	}
 	return append(dst, '}', '\n')
+}
+
+// layoutFlags say how ext4 keeps a file, which no timeline is searched for.
+const layoutFlags = filesystem.FlagExtents | filesystem.FlagIndex | filesystem.FlagInlineData | filesystem.FlagHugeFile
+
+// rowMembers writes what a row of the timeline says of a file: what it may be
+// searched for. The rest is in its record.
+func rowMembers(dst []byte, f *timeline.File) []byte {
+	dst = strSome(dst, "path", f.Path)
+	dst = unum(dst, "inode", uint64(f.Inode))
+	dst = append(append(append(key(dst, "type"), '"'), f.Type.String()...), '"')
+	dst = append(appendOctal(append(key(dst, "mode"), '"'), f.Mode), '"')
+	dst = unum(dst, "uid", uint64(f.UID))
+	dst = unum(dst, "gid", uint64(f.GID))
+	dst = num(dst, "size", f.Size)
+	dst = appendFlags(dst, f.Flags&^layoutFlags)
+	dst = strSome(dst, "target", f.Target)
+	dst = truth(dst, "deleted", f.Deleted)
+	dst = truth(dst, "unallocated", f.Unalloc)
+	dst = truth(dst, "orphan", f.Orphan)
+	return strSome(dst, "sha256", f.SHA256)
 }
 
 // appendPlainName is a file's name with all its bytes, as a message says it.
