@@ -68,12 +68,12 @@ func (f *FS) groupChecksum(g uint32, raw rawGroup) uint16 {
 	return crc
 }
 
-// dirBlockChecksumOK verifies a directory block that ends in a checksum entry;
-// a block without one has nothing to verify.
+// dirBlockChecksumOK verifies the checksum in the entry that ends every
+// directory block.
 func (f *FS) dirBlockChecksumOK(seed uint32, block []byte) bool {
 	tail := rawDirent(block[len(block)-tailSize:])
 	if tail.inode() != 0 || tail.recLen() != tailSize || tail.nameLen() != 0 || tail.fileType() != tailFileType {
-		return true
+		return false
 	}
 	return crc32c(seed, block[:len(block)-tailSize]) == le.Uint32(tail[8:])
 }

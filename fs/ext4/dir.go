@@ -70,6 +70,9 @@ func (p *dirParser) block(logical int64) bool {
 			}
 			return true
 		}
+		if logical == 0 && !p.corrupt(0, "the directory's index cannot be understood") {
+			return false
+		}
 	}
 	if f.metadataCsum() && !f.dirBlockChecksumOK(p.dir.seed, buf) && !p.corrupt(0, "checksum mismatch") {
 		return false
@@ -107,7 +110,7 @@ func (p *dirParser) indexAt(root bool) int {
 func (p *dirParser) dots() bool {
 	for at, n := 0, 0; n < 2; n++ {
 		d := rawDirent(p.buf[at:])
-		if int(d.nameLen()) != n+1 || p.buf[at+8] != '.' {
+		if p.nameLen(d) != n+1 || p.buf[at+8] != '.' {
 			return p.corrupt(at, "the first two names are not . and ..")
 		}
 		if !p.emit(at, true) {

@@ -41,7 +41,10 @@ func (f *FS) names(in *filesystem.Inode) *dirNames {
 		return d
 	}
 	d := &dirNames{byName: map[string]dirName{}}
-	f.readDir(in, func(e filesystem.Entry, err error) bool {
+	// A directory that names lead to is one, whatever a damaged bitmap says.
+	live := *in
+	live.Allocated = true
+	f.readDir(&live, func(e filesystem.Entry, err error) bool {
 		switch {
 		case err != nil:
 			if d.err == nil {

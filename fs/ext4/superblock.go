@@ -167,27 +167,32 @@ func (f *FS) adopt(sb rawSuper) error {
 }
 
 // adoptBackup looks for a copy of the superblock where mke2fs puts them: at
-// the start of groups 1, 3, 5, 7 and 9 for each block size with groups of the usual
-// size.
+// the start of groups 1, 3, 5, 7 and 9 for each block size, and each cluster size
+// of bigalloc, with groups of the usual size.
 func (f *FS) adoptBackup(cause error) error {
 	for log := range 7 {
 		bs := int64(1024) << log
-		for _, g := range []int64{1, 3, 5, 7, 9} {
-			at := g * 8 * bs * bs
-			if bs == 1024 {
-				at += bs
-			}
-			sb, err := readSuper(f.r, at)
-			if err != nil || int64(sb.logBlockSize()) != int64(log) || int64(sb.blockGroupNr()) != g {
-				continue
-			}
-			if superChecksumKnown(sb) && !superChecksumOK(sb) {
-				continue
-			}
-			if f.adopt(sb) == nil {
-				f.damage(cause)
-				f.note("The primary superblock is damaged; the backup at byte %d (group %d) was used.", at, g)
-				return nil
+		for ratio := int64(1); ratio <= 1024; ratio *= 2 {
+			for _, g := range []int64{1, 3, 5, 7, 9} {
+				at := g * 8 * bs * ratio * bs
+				if bs == 1024 && ratio == 1 {
+					at += bs
+				}
+				if at >= f.size {
+					break
+				}
+				sb, err := readSuper(f.r, at)
+				if err != nil || int64(sb.logBlockSize()) != int64(log) || sb.revLevel() > 0 && int64(sb.blockGroupNr()) != g {
+					continue
+				}
+				if superChecksumKnown(sb) && !superChecksumOK(sb) {
+					continue
+				}
+				if f.adopt(sb) == nil {
+					f.damage(cause)
+					f.note("The primary superblock is damaged; the backup at byte %d (group %d) was used.", at, g)
+					return nil
+				}
 			}
 		}
 	}
