@@ -217,7 +217,7 @@ func measure(deadbox, img, dir string, runs int) error {
 		{name: "fls -r -m / > file", shell: `fls -r -m / "$I"`, out: "fls.body"},
 		{name: "deadbox timeline --format body > file", shell: `"$D" timeline --format body -q "$I"`, out: "deadbox.body", against: "fls -r -m / > file"},
 		{name: "fls -r -m / | mactime -d -y > file", shell: `fls -r -m / "$I" | mactime -d -y`, out: "fls.csv"},
-		{name: "deadbox timeline --format mactime > file", shell: `"$D" timeline --format mactime --tz UTC -q "$I"`, out: "deadbox.csv", against: "fls -r -m / | mactime -d -y > file"},
+		{name: "deadbox timeline --format mactime > file", shell: `"$D" timeline --format mactime -q "$I"`, out: "deadbox.csv", against: "fls -r -m / | mactime -d -y > file"},
 		{name: "deadbox info", shell: `"$D" info -q "$I"`},
 	}
 	if os.Geteuid() == 0 {
