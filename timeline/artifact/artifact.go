@@ -1,0 +1,25 @@
+// Package artifact lists the extractors: what deadbox reads from a server's
+// files.
+package artifact
+
+import (
+	"deadbox/timeline"
+	"deadbox/timeline/artifact/accounts"
+	"deadbox/timeline/artifact/authorizedkeys"
+	"deadbox/timeline/artifact/cron"
+	"deadbox/timeline/artifact/shellhistory"
+	"deadbox/timeline/artifact/syslog"
+	"deadbox/timeline/artifact/weblog"
+)
+
+// All are the extractors, in the order in which their records are made.
+var All = []*timeline.Extractor{
+	&accounts.Accounts,
+	&accounts.Groups,
+	&authorizedkeys.Extractor,
+	&cron.Extractor,
+	&shellhistory.Extractor,
+	&syslog.Auth,
+	&syslog.Extractor,
+	&weblog.Extractor,
+}

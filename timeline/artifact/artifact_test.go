@@ -1,0 +1,121 @@
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"deadbox/timeline"
+)
+
+func TestAll(t *testing.T) {
+	name := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	names, paths := map[string]bool{}, map[string]string{}
+	for _, e := range All {
+		if !name.MatchString(e.Name) || names[e.Name] {
+			t.Errorf("name %q: not lower case with hyphens, or not unique", e.Name)
+		}
+		names[e.Name] = true
+		if len(e.Doc) < 40 || !strings.Contains(e.Doc, "Format") {
+			t.Errorf("%s: the doc says too little: %q", e.Name, e.Doc)
+		}
+		if len(e.Paths) == 0 || e.Run == nil {
+			t.Errorf("%s: no paths or no Run", e.Name)
+		}
+		for _, p := range e.Paths {
+			if _, err := path.Match(p, ""); err != nil {
+				t.Errorf("%s: %q: %v", e.Name, p, err)
+			}
+			if !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "~/") || path.Clean(p) != p {
+				t.Errorf("%s: %q is not a clean path from the root or a home", e.Name, p)
+			}
+			for _, part := range strings.Split(p, "/") {
+				if strings.Contains(part, "**") && part != "**" {
+					t.Errorf("%s: %q has ** within an element", e.Name, p)
+				}
+			}
+			if other := paths[p]; other != "" {
+				t.Errorf("%q belongs to %s and %s", p, other, e.Name)
+			}
+			paths[p] = e.Name
+		}
+	}
+}
+
+// match is path.Match with "**" for any number of directories.
+func match(pattern, name []string) bool {
+	switch {
+	case len(pattern) == 0:
+		return len(name) == 0
+	case pattern[0] == "**":
+		for i := 0; i < len(name); i++ {
+			if match(pattern[1:], name[i:]) {
+				return true
+			}
+		}
+		return false
+	case len(name) == 0:
+		return false
+	}
+	ok, _ := path.Match(pattern[0], name[0])
+	return ok && match(pattern[1:], name[1:])
+}
+
+// TestPaths says which extractor, if any, reads a file. No file has two.
+func TestPaths(t *testing.T) {
+	tests := map[string]string{
+		"/var/log/auth.log": "auth-log", "/var/log/auth.log.1": "auth-log", "/var/log/auth.log.2.gz": "auth-log", "/var/log/secure-20240101.gz": "auth-log", "/var/log/secure": "auth-log",
+		"/var/log/syslog": "syslog", "/var/log/syslog.7.gz": "syslog", "/var/log/messages-20240101": "syslog", "/var/log/kern.log.1": "syslog", "/var/log/cron": "syslog", "/var/log/cron-20240101": "syslog",
+		"/var/log/cron.log": "syslog", "/var/log/cron.1": "syslog", "/var/log/mail.log": "syslog", "/var/log/maillog": "syslog", "/var/log/mail.err": "",
+		"/var/log/apache2/access.log": "web-access", "/var/log/apache2/access.log.14.gz": "web-access", "/var/log/apache2/error.log": "", "/var/log/apache2/other_vhosts_access.log": "web-access",
+		"/var/log/apache2/example.org-ssl-access.log.1": "web-access", "/var/log/httpd/access_log-20240101": "web-access", "/var/log/httpd/error_log": "", "/var/log/httpd/ssl_access_log": "web-access",
+		"/var/log/nginx/access.log": "web-access", "/var/log/nginx/error.log": "", "/var/log/nginx/site/access.log": "web-access", "/var/www/example.org/logs/access.log": "web-access",
+		"/etc/passwd": "accounts", "/etc/shadow": "accounts", "/etc/passwd-": "", "/etc/group": "groups",
+		"/root/.ssh/authorized_keys": "authorized-keys", "/home/gone/.ssh/authorized_keys2": "authorized-keys",
+		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron", "/etc/cron.allow": "",
+		"/root/.bash_history": "shell-history", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "",
+	}
+	for name, want := range tests {
+		var got []string
+		for _, e := range All {
+			for _, p := range e.Paths {
+				if match(strings.Split(p, "/"), strings.Split(name, "/")) {
+					got = append(got, e.Name)
+					break
+				}
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: read by %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestGarbage runs every extractor over bytes that are no text: records may
+// come, a panic or a record that lies outside of the file may not.
+func TestGarbage(t *testing.T) {
+	var all []byte
+	for i := range 1 << 16 {
+		all = append(all, byte(i*i>>8), byte(i))
+	}
+	inputs := [][]byte{nil, {0}, {'\n'}, []byte("\r\n"), all, bytes.Repeat([]byte{0}, 100000), bytes.Repeat([]byte("["), 300000), bytes.Repeat([]byte("\""), 300000),
+		bytes.Repeat([]byte("Jan  1 00:00:00 "), 10000), bytes.Repeat([]byte(" from "), 50000), bytes.Repeat([]byte("a:"), 50000), bytes.Repeat([]byte("\\"), 50001), bytes.Repeat([]byte("(<<x "), 50000)}
+	for _, e := range All {
+		// A name that the extractor reads.
+		name := strings.NewReplacer("~", "/root", "**", "x", "*", "x").Replace(e.Paths[0])
+		for i, in := range inputs {
+			s := &timeline.Source{Path: name, Data: bytes.NewReader(in), Size: int64(len(in)),
+				Place: func(off, n int64, line int) timeline.Evidence {
+					return timeline.Evidence{Offset: off, Length: n, Line: line}
+				}}
+			for r, err := range e.Run(context.Background(), s) {
+				if err == nil && (r.Kind == "" || r.Evidence.Offset < 0 || r.Evidence.Offset+r.Evidence.Length > int64(len(in))) {
+					t.Fatalf("%s, input %d: %+v", e.Name, i, r)
+				}
+			}
+		}
+	}
+}
