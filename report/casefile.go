@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,7 @@ type Case struct {
 	body     *output
 	changes  *output // made with the first change
 	spool    *Spool
+	packer   packer
 	counts   Counts
 	activity Activity
 	changed  Changes
@@ -152,7 +154,7 @@ func (c *Case) Add(r *timeline.Record) error {
 			continue
 		}
 		c.activity.AddStamp(s)
-		c.buf = AppendTimesketchRecord(c.buf[:0], s, r)
+		c.buf = AppendTimesketchRecord(append(c.buf[:0], packedText), s, r)
 		c.buf = AppendTimesketchRecordCSV(c.buf, s, r)
 		if err := c.event(s.When.Unix(), int32(s.When.Nanosecond())); err != nil {
 			return err
@@ -170,8 +172,7 @@ func (c *Case) addFile(r *timeline.Record) error {
 	c.moments = Moments(c.moments[:0], &r.File.Times)
 	for _, w := range c.moments {
 		c.activity.AddFile(w)
-		c.buf = AppendTimesketchFile(c.buf[:0], w, r.File, &r.Evidence)
-		c.buf = AppendTimesketchFileCSV(c.buf, w, r.File, &r.Evidence)
+		c.buf = c.packer.pack(c.buf[:0], w.MACB, r.File, &r.Evidence)
 		if err := c.event(w.Sec, w.Nsec); err != nil {
 			return err
 		}
@@ -179,7 +180,8 @@ func (c *Case) addFile(r *timeline.Record) error {
 	return nil
 }
 
-// event hands a line of JSON and a line of CSV, both in buf, to the spool.
+// event hands what is in buf to the spool: a packed moment of a file, or a
+// line of JSON and a line of CSV.
 func (c *Case) event(sec int64, nsec int32) error {
 	c.counts.Events++
 	return c.spool.Add(sec, nsec, c.buf)
@@ -296,20 +298,31 @@ func (c *Case) write(name string, body func(io.Writer) error) error {
 	return errors.Join(err, c.end(&o))
 }
 
-// writeTimeline copies the sorted rows out: each is a line of JSON, then a
-// line of CSV.
+// writeTimeline writes the sorted rows.
 func (c *Case) writeTimeline() error {
 	return c.write(TimelineFile, func(lines io.Writer) error {
 		return c.write(TimelineCSVFile, func(table io.Writer) error {
 			if _, err := io.WriteString(table, TimesketchHeader); err != nil {
 				return err
 			}
-			return c.spool.Each(func(row []byte) error {
-				i := slices.Index(row, '\n') + 1
-				if _, err := lines.Write(row[:i]); err != nil {
+			var f timeline.File
+			var ev timeline.Evidence
+			return c.spool.Each(func(sec int64, nsec int32, row []byte) error {
+				var line, cells []byte
+				if row[0] == packedText {
+					i := bytes.IndexByte(row, '\n') + 1
+					line, cells = row[1:i], row[i:]
+				} else {
+					w := Moment{Sec: sec, Nsec: nsec, MACB: c.packer.unpack(row, &f, &ev)}
+					c.buf = AppendTimesketchFile(c.buf[:0], w, &f, &ev)
+					i := len(c.buf)
+					c.buf = AppendTimesketchFileCSV(c.buf, w, &f, &ev)
+					line, cells = c.buf[:i], c.buf[i:]
+				}
+				if _, err := lines.Write(line); err != nil {
 					return err
 				}
-				_, err := table.Write(row[i:])
+				_, err := table.Write(cells)
 				return err
 			})
 		})

@@ -115,9 +115,9 @@ func (s *Spool) flush() error {
 	return nil
 }
 
-// Each calls emit with every row in the order of time. The row is valid until
-// emit returns. No row can be added afterwards.
-func (s *Spool) Each(emit func(row []byte) error) error {
+// Each calls emit with every row and its time, in the order of time. The row is
+// valid until emit returns. No row can be added afterwards.
+func (s *Spool) Each(emit func(sec int64, nsec int32, row []byte) error) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -125,7 +125,7 @@ func (s *Spool) Each(emit func(row []byte) error) error {
 	if len(s.runs) == 0 {
 		s.sort()
 		for _, k := range s.keys {
-			if err := emit(s.buf[k.off : k.off+int(k.n)]); err != nil {
+			if err := emit(k.sec, k.nsec, s.buf[k.off:k.off+int(k.n)]); err != nil {
 				return err
 			}
 		}
@@ -153,7 +153,7 @@ func (s *Spool) Each(emit func(row []byte) error) error {
 	}
 	heap.Init(&h)
 	for len(h) > 0 {
-		if err := emit(h[0].row); err != nil {
+		if err := emit(h[0].sec, h[0].nsec, h[0].row); err != nil {
 			return err
 		}
 		switch err := h[0].next(); {

@@ -59,8 +59,8 @@ func TestSpoolSorts(t *testing.T) {
 				t.Fatal("nothing was written to the file: the merge is not tested")
 			}
 			i := 0
-			if err := s.Each(func(got []byte) error {
-				if string(got) != want[i].text {
+			if err := s.Each(func(sec int64, nsec int32, got []byte) error {
+				if string(got) != want[i].text || sec != want[i].sec || nsec != want[i].nsec {
 					t.Fatalf("row %d is %q, want %q", i, got, want[i].text)
 				}
 				i++
@@ -90,13 +90,13 @@ func TestSpoolKeepsErrors(t *testing.T) {
 	if err := s.Add(1, 1, []byte("b")); err == nil {
 		t.Fatal("the spool followed a link that stood in its place")
 	}
-	if err := s.Each(func([]byte) error { return nil }); err == nil {
+	if err := s.Each(func(int64, int32, []byte) error { return nil }); err == nil {
 		t.Fatal("a spool with an error was read out")
 	}
 	s, _ = newSpool(t, 0)
 	s.Add(1, 1, []byte("a"))
 	stop := errors.New("stop")
-	if err := s.Each(func([]byte) error { return stop }); err != stop {
+	if err := s.Each(func(int64, int32, []byte) error { return stop }); err != stop {
 		t.Errorf("Each gave %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestSpoolMemory(t *testing.T) {
 		}
 	}
 	n := 0
-	if err := s.Each(func([]byte) error { n++; return nil }); err != nil || n != 20000 {
+	if err := s.Each(func(int64, int32, []byte) error { n++; return nil }); err != nil || n != 20000 {
 		t.Fatal(n, err)
 	}
 }
@@ -135,7 +135,7 @@ func BenchmarkSpool(b *testing.B) {
 			}
 		}
 		b.SetBytes(300000 * 700)
-		if err := s.Each(func([]byte) error { return nil }); err != nil {
+		if err := s.Each(func(int64, int32, []byte) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
