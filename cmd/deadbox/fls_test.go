@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,23 +40,35 @@ func unpack(t *testing.T, path string) string {
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("%s is not here", filepath.Base(path))
 	}
-	var prog string
+	out := filepath.Join(t.TempDir(), "image")
 	switch filepath.Ext(path) {
 	case ".gz":
-		prog = "gzip"
+		in, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		data, err := gzip.NewReader(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := io.Copy(f, data); err != nil {
+			t.Fatal(err)
+		}
+		return out
 	case ".zst":
-		prog = "zstd"
-	default:
-		return path
+		if _, err := exec.LookPath("zstd"); err != nil {
+			t.Skip("zstd is not installed")
+		}
+		tool(t, "zstd", "-q", "-d", path, "-o", out)
+		return out
 	}
-	if _, err := exec.LookPath(prog); err != nil {
-		t.Skip(prog + " is not installed")
-	}
-	out := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(out, []byte(tool(t, prog, "-dc", path)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return path
 }
 
 // TestFls compares recursive listings with those of fls. Each difference that

@@ -160,7 +160,8 @@ const orphanDir = "/$OrphanFiles"
 type listed struct {
 	entry  filesystem.Entry
 	inode  *filesystem.Inode // nil if there is none, or it could not be read
-	path   []byte            // full
+	read   bool              // inode was looked for
+	path   []byte            // full; nil if the listing shows names only
 	depth  int
 	orphan bool
 }
@@ -266,9 +267,10 @@ const maxDepth = 16 << 10
 // directory is entered once, so that it ends on a disk whose directories lie in a circle.
 func (l *lister) listTree(top *filesystem.Inode, path []byte, depth int) error {
 	type level struct {
-		list []filesystem.Entry
+		list []listed
 		path []byte
 	}
+	needPath := l.opts.paths || l.o.format == formatJSONL
 	list, err := l.entries(top)
 	if err != nil {
 		return err
@@ -284,12 +286,14 @@ func (l *lister) listTree(top *filesystem.Inode, path []byte, depth int) error {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		x := listed{entry: at.list[0], depth: depth + len(stack) - 1}
+		x := at.list[0]
+		at.list[0] = listed{} // its inode is not needed any longer
 		at.list = at.list[1:]
-		x.path = append(append(slices.Clip(at.path), '/'), x.entry.Name...)
-		if err := l.readInode(&x); err != nil {
-			return err
+		x.depth = depth + len(stack) - 1
+		if needPath {
+			x.path = append(append(slices.Clip(at.path), '/'), x.entry.Name...)
 		}
+		l.readInode(&x)
 		if l.wanted(&x) {
 			if err := l.print(&x); err != nil {
 				return err
@@ -330,20 +334,24 @@ func (l *lister) wanted(x *listed) bool {
 
 // readInode gets the inode that a name leads to. One that cannot be read is
 // damage, and the name is listed without it.
-func (l *lister) readInode(x *listed) error {
-	if x.entry.Inum == 0 {
-		return nil
+func (l *lister) readInode(x *listed) {
+	if x.read || x.entry.Inum == 0 {
+		return
 	}
+	x.read = true
 	in, err := l.fsys.Inode(x.entry.Inum)
 	if err != nil {
 		if x.entry.Allocated {
 			l.app.damage("", err)
 		}
-		return nil
+		return
 	}
 	x.inode = in
-	return nil
 }
+
+// maxAhead is how many inodes of a directory are read ahead in the order of
+// the disk and kept until they are listed.
+const maxAhead = 1 << 14
 
 // directoryReader is a file system that reads the names of one directory
 // without reading all.
@@ -353,11 +361,11 @@ type directoryReader interface {
 
 // entries lists the names of a directory, sorted by name, then by their place
 // on the disk.
-func (l *lister) entries(dir *filesystem.Inode) ([]filesystem.Entry, error) {
-	var list []filesystem.Entry
+func (l *lister) entries(dir *filesystem.Inode) ([]listed, error) {
+	var list []listed
 	add := func(e filesystem.Entry) {
 		if !e.IsDot() || l.opts.all {
-			list = append(list, e)
+			list = append(list, listed{entry: e})
 		}
 	}
 	if l.index != nil && !l.opts.all {
@@ -383,8 +391,14 @@ func (l *lister) entries(dir *filesystem.Inode) ([]filesystem.Entry, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b filesystem.Entry) int {
-		return cmp.Or(bytes.Compare(a.Name, b.Name), cmp.Compare(a.Offset, b.Offset))
+	if len(list) <= maxAhead {
+		slices.SortStableFunc(list, func(a, b listed) int { return cmp.Compare(a.entry.Inum, b.entry.Inum) })
+		for i := range list {
+			l.readInode(&list[i])
+		}
+	}
+	slices.SortStableFunc(list, func(a, b listed) int {
+		return cmp.Or(bytes.Compare(a.entry.Name, b.entry.Name), cmp.Compare(a.entry.Offset, b.entry.Offset))
 	})
 	return list, l.ctx.Err()
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -46,5 +50,51 @@ func TestOnDevice(t *testing.T) {
 		if got := onDevice(block, tt.dev, tt.disk, 0); got != tt.want {
 			t.Errorf("%s on %s: %v", deviceName(tt.dev), deviceName(tt.disk), got)
 		}
+	}
+}
+
+// TestMountedEvidence reads a block device while it is mounted, and must refuse
+// to write to what is mounted from it.
+func TestMountedEvidence(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount a device")
+	}
+	for _, prog := range []string{"losetup", "mke2fs"} {
+		if _, err := exec.LookPath(prog); err != nil {
+			t.Skip(prog + " is not installed")
+		}
+	}
+	dir := t.TempDir()
+	disk, mnt := filepath.Join(dir, "disk"), filepath.Join(dir, "mnt")
+	if err := os.Mkdir(mnt, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "mke2fs", "-q", "-F", "-t", "ext4", disk, "8192")
+	out, err := exec.Command("losetup", "-f", "--show", disk).Output()
+	if err != nil {
+		t.Skipf("no loop device here: %v", err)
+	}
+	loop := strings.TrimSpace(string(out))
+	t.Cleanup(func() { tool(t, "losetup", "-d", loop) })
+	if err := syscall.Mount(loop, mnt, "ext4", 0, ""); err != nil {
+		t.Skipf("cannot mount here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(mnt, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	other := filepath.Join(dir, "names")
+	for _, tt := range []struct {
+		output string
+		code   int
+	}{{filepath.Join(mnt, "names"), exitUsage}, {filepath.Join(mnt, "new", "names"), exitUsage}, {other, exitDone}} {
+		var stderr bytes.Buffer
+		if code := run([]string{"ls", "-o", tt.output, loop}, nil, &bytes.Buffer{}, &stderr); code != tt.code {
+			t.Errorf("-o %s: exit code %d, want %d\n%s", tt.output, code, tt.code, stderr.String())
+		}
+	}
+	if b, err := os.ReadFile(other); err != nil || !strings.Contains(string(b), "lost+found") {
+		t.Errorf("the listing of the device is %q, %v", b, err)
 	}
 }
