@@ -433,3 +433,22 @@ func BenchmarkRows(b *testing.B) {
 		})
 	}
 }
+
+func TestRowsForPeople(t *testing.T) {
+	zone := time.FixedZone("\x1b[31m", 7200)
+	f := sample()
+	f.Path = "/a\x1b[31m\u202eb"
+	f.Type, f.Mode, f.Target = filesystem.Symlink, 0o120777, "/t\n"
+	r := &timeline.Record{Kind: timeline.KindFile, File: f}
+	s := &timeline.Stamp{What: "born", When: time.Unix(1700000000, 5)}
+	want := `2023-11-15 00:13:20.000000005+02:00 ...b. lrwxrwxrwx     1     2      12345     4711 /a\x1b[31m\u202eb -> /t\n` + "\n"
+	if got := string(AppendRecordRow(nil, s, r, zone)); got != want {
+		t.Errorf("\n got %s want %s", got, want)
+	}
+	r = &timeline.Record{Kind: timeline.KindCommand, Summary: "id\x07", Evidence: timeline.Evidence{Path: "/root/.bash_history", Line: 7}}
+	s = &timeline.Stamp{What: "ran", When: time.Unix(0, 0), Note: "no year"}
+	want = `1970-01-01 00:00:00.000000000+00:00 command ran: id\x07  [/root/.bash_history:7]  (no year)` + "\n"
+	if got := string(AppendRecordRow(nil, s, r, nil)); got != want {
+		t.Errorf("\n got %s want %s", got, want)
+	}
+}
