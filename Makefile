@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 GO ?= go
-VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo dev)
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo dev-$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
 FUZZTIME ?= 1m
 BENCHTIME ?= 1s
 BENCHRUNS ?= 5
