@@ -46,7 +46,7 @@ func LayoutOf(c filesystem.Content) Layout {
 // read whole, and maxAllZeros the most of all files together: a hash has to be fed
 // every zero, and a file without a single block can claim petabytes.
 const (
-	MaxZeros    = 16 << 30
+	MaxZeros    = 1 << 30
 	maxAllZeros = 8 * MaxZeros
 )
 

@@ -21,7 +21,38 @@ const readSize = 256 << 10
 // Worker is what one of the goroutines of [InDiskOrder] keeps for itself.
 type Worker struct {
 	A, B []byte // space to read into, of the same length
+	ctx  context.Context
 	sha  hash.Hash
+}
+
+// Open maps the content of an inode. Reading from it fails once the worker's
+// context is done. What comes beside an error could be mapped; nil if nothing could.
+func (w *Worker) Open(fsys filesystem.FileSystem, n filesystem.Inum) (filesystem.Content, error) {
+	in, err := fsys.Inode(n)
+	if err != nil {
+		return nil, err
+	}
+	c, err := fsys.Content(in)
+	if c == nil {
+		if err == nil {
+			err = fmt.Errorf("inode %d has no content", n)
+		}
+		return nil, err
+	}
+	return &endable{c, w.ctx}, err
+}
+
+// endable is a content that ends with a context.
+type endable struct {
+	filesystem.Content
+	ctx context.Context
+}
+
+func (e *endable) ReadAt(p []byte, off int64) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return e.Content.ReadAt(p, off)
 }
 
 // InDiskOrder calls do for each i of 0 <= i < n, spread over a fixed number
@@ -44,7 +75,7 @@ func InDiskOrder(ctx context.Context, n, workers int, offset func(i int) int64, 
 	var wg sync.WaitGroup
 	for range min(workers, n) {
 		wg.Go(func() {
-			w := &Worker{A: make([]byte, readSize), B: make([]byte, readSize), sha: sha256.New()}
+			w := &Worker{ctx: ctx, A: make([]byte, readSize), B: make([]byte, readSize), sha: sha256.New()}
 			for ctx.Err() == nil {
 				i := next.Add(1) - 1
 				if i >= int64(n) {
@@ -94,8 +125,8 @@ type Options struct {
 func Hash(ctx context.Context, files []File, opt Options) ([]Result, error) {
 	out := make([]Result, len(files))
 	layouts := make([]Layout, len(files))
-	err := InDiskOrder(ctx, len(files), opt.Workers, func(i int) int64 { return int64(files[i].Inum) }, func(_ *Worker, i int) {
-		if c, err := open(&files[i]); c != nil {
+	err := InDiskOrder(ctx, len(files), opt.Workers, func(i int) int64 { return int64(files[i].Inum) }, func(w *Worker, i int) {
+		if c, err := w.Open(files[i].FS, files[i].Inum); c != nil {
 			layouts[i] = LayoutOf(c)
 		} else {
 			out[i].Err = err
@@ -117,7 +148,7 @@ func Hash(ctx context.Context, files []File, opt Options) ([]Result, error) {
 		if out[i].Err != nil {
 			return
 		}
-		c, err := open(&files[i])
+		c, err := w.Open(files[i].FS, files[i].Inum)
 		if c == nil {
 			out[i].Err = err
 			return
@@ -128,18 +159,6 @@ func Hash(ctx context.Context, files []File, opt Options) ([]Result, error) {
 		}
 	})
 	return out, err
-}
-
-func open(f *File) (filesystem.Content, error) {
-	in, err := f.FS.Inode(f.Inum)
-	if err != nil {
-		return nil, err
-	}
-	c, err := f.FS.Content(in)
-	if c == nil && err == nil {
-		err = fmt.Errorf("inode %d has no content", f.Inum)
-	}
-	return c, err
 }
 
 // hash reads one content; only its head if it was refused.

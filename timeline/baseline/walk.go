@@ -2,7 +2,6 @@ package baseline
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -304,8 +303,9 @@ func (d *differ) compare() {
 }
 
 func (d *differ) comparePair(w *content.Worker, p *pair) (uint8, failure) {
-	ca, errA := openContent(d.nodeA(p))
-	cb, errB := openContent(d.nodeB(p))
+	a, b := d.nodeA(p), d.nodeB(p)
+	ca, errA := w.Open(a.Mount.FS, a.Inum)
+	cb, errB := w.Open(b.Mount.FS, b.Inum)
 	switch {
 	case ca == nil || cb == nil:
 		return unreadable, failure{errA, errB}
@@ -320,20 +320,6 @@ func (d *differ) comparePair(w *content.Worker, p *pair) (uint8, failure) {
 		return equal, failure{}
 	}
 	return different, failure{}
-}
-
-// openContent maps a file. What beside an error could be mapped is used: the
-// reading tells what could not.
-func openContent(n host.Node) (filesystem.Content, error) {
-	in, err := inode(n)
-	if err != nil {
-		return nil, err
-	}
-	c, err := n.Mount.FS.Content(in)
-	if c == nil && err == nil {
-		err = fmt.Errorf("inode %d has no content", n.Inum)
-	}
-	return c, err
 }
 
 // judge is the second visit: it notes which paths differ.
