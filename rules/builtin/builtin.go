@@ -1,0 +1,67 @@
+// Package builtin holds the rules that come with the program.
+package builtin
+
+import "deadbox/rules"
+
+// All lists the rules, grouped as an intrusion goes: the way in, what was
+// dropped, how they became root, how they would come back, what was hidden.
+var All = []*rules.Rule{
+	// Requests to the web server.
+	webExploitRequest,
+	webShellFile,
+	droppedFileRequested,
+	webLoginGuessed,
+
+	// Logins.
+	bruteForceSuccess,
+	sprayedLogin,
+	rootAfterLogin,
+	serviceAccountUsed,
+	newAccountLogin,
+	privilegeExploitLog,
+
+	// What lies on the disk.
+	temporaryExecutable,
+	hiddenDirectory,
+	deviceRegularFile,
+	masqueradingName,
+	malwareStrings,
+	strayKernelModule,
+
+	// Rights.
+	setuidUnknown,
+	setuidInterpreter,
+	capabilityUnusual,
+	worldWritableAccounts,
+	secondUIDZero,
+	emptyPassword,
+	passwordInPasswd,
+	systemAccountPassword,
+	privilegedGroupMember,
+
+	// Ways back in.
+	authorizedKey,
+	cronSuspicious,
+	libraryPreload,
+	startupSuspicious,
+	changedStartup,
+	changedAuthentication,
+	changedSystemFile,
+	timestompedBinary,
+	newSystemBinary,
+
+	// What was typed.
+	commandDownloadExecute,
+	commandReverseShell,
+	commandPersistence,
+	commandEscalation,
+	commandCoverTracks,
+	commandMining,
+
+	// Traces removed.
+	historyDisabled,
+	logCleared,
+	logDeleted,
+	loggingMasked,
+	immutableFile,
+}

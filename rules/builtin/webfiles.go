@@ -1,0 +1,538 @@
+package builtin
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"deadbox/fs/filesystem"
+	"deadbox/rules"
+	"deadbox/timeline"
+)
+
+// pictures are extensions under which nothing runs.
+var pictures = set("jpg jpeg png gif ico bmp webp svg txt css log zip pdf")
+
+// silent reports whether a script is one of those that only keep a directory
+// from being listed, or that an application compiles for itself.
+func silent(f *timeline.File) bool {
+	n := base(f.Path)
+	return strings.HasPrefix(n, "index.") && f.Size <= 256 || strings.Contains(f.Path, "/php/twig/") || strings.Contains(f.Path, "/cache/") || strings.Contains(f.Path, "/.cache/") || strings.Contains(f.Path, "/vendor/") || strings.Contains(f.Path, "/node_modules/")
+}
+
+// uploadedScript reports whether a file of a site is a script where visitors
+// put files, and why it is thought so.
+func uploadedScript(f *timeline.File) (why string, s rules.Severity) {
+	n := base(f.Path)
+	ext := extension(n)
+	switch {
+	case f.Type != filesystem.Regular || f.Size == 0:
+		return "", 0
+	case f.Magic == "php" && pictures[ext]:
+		return "holds PHP under the name of a picture or text", rules.High
+	case !inUploads(f.Path) || silent(f):
+		return "", 0
+	case isWebScript(n):
+		return "is a script among uploaded files", rules.Medium
+	case f.Magic == "php":
+		return "holds PHP among uploaded files", rules.High
+	case f.Magic == "elf":
+		return "is a program among uploaded files", rules.High
+	case len(strings.Split(n, ".")) > 2 && (strings.Contains(strings.ToLower(n), ".php.") || strings.Contains(strings.ToLower(n), ".phtml.")):
+		return "has a script's extension before its last", rules.Medium
+	}
+	return "", 0
+}
+
+type webShellChecker struct {
+	env    *rules.Env
+	roots  webRoots
+	groups rules.Groups
+	// Scripts that are new since the baseline, by directory: an update of an
+	// application brings hundreds.
+	fresh rules.Groups
+}
+
+func (c *webShellChecker) Record(r *timeline.Record) {
+	if r.Kind == timeline.KindStrings {
+		c.strings(r)
+		return
+	}
+	f := judged(c.env, r)
+	if f == nil || f.Type != filesystem.Regular || f.InPackage {
+		return
+	}
+	root := c.roots.root(f.Path)
+	if root == "" || inContainerStore(f.Path) {
+		return
+	}
+	t, note := arrived(f)
+	if why, s := uploadedScript(f); why != "" {
+		if webUser(c.env, f.UID) && (r.Kind == timeline.KindChange || s > rules.Medium) {
+			s = rules.High
+		}
+		g := c.groups.Get(f.Path)
+		g.Raise(s)
+		g.Account = c.env.AccountName(f.UID)
+		g.Add(r.Evidence, t, note)
+		g.AddPath(f.Path)
+		if g.Summary == "" {
+			g.Summary = showPath(f.Path) + " of " + ownerText(c.env, f.UID) + " " + why
+		}
+		return
+	}
+	if !added(r) {
+		return
+	}
+	n := base(f.Path)
+	script := isWebScript(n) && !silent(f) || f.Magic == "php"
+	setting := n == ".user.ini" || n == ".htaccess" || n == "php.ini" || n == "web.config"
+	if !script && !(setting && webUser(c.env, f.UID)) {
+		return
+	}
+	dir, _ := dirBase(f.Path)
+	g := c.fresh.Get(dir)
+	s := rules.Low
+	if webUser(c.env, f.UID) {
+		s = rules.Medium
+	}
+	g.Raise(s)
+	g.Account = c.env.AccountName(f.UID)
+	g.Title = "A script of a site is new since the baseline"
+	g.Add(r.Evidence, t, note)
+	g.AddPath(f.Path)
+	if g.Summary == "" || g.Paths()[0] == f.Path {
+		g.Summary = showPath(f.Path) + " of " + ownerText(c.env, f.UID) + " is new since the baseline"
+	}
+}
+
+func (c *webShellChecker) strings(r *timeline.Record) {
+	path := r.Fields["path"]
+	if r.File != nil && (r.File.InPackage || r.File.Magic == "elf") || !isWebScript(base(path)) && (r.File == nil || r.File.Magic != "php") {
+		return
+	}
+	in := c.roots.root(path) != ""
+	list := readStrings(r.Fields["strings"], scriptFamilies)
+	if len(list) == 0 || !list[0].decisive && (!in || len(list[0].signs) < 3 || !inUploads(path)) {
+		return
+	}
+	s := rules.Critical
+	if !in || !list[0].decisive {
+		s = rules.High
+	}
+	g := c.groups.Get(path)
+	g.Raise(s)
+	t, note := when(r)
+	if r.File != nil {
+		t, note = arrived(r.File)
+		g.Account = c.env.AccountName(r.File.UID)
+	}
+	g.Add(r.Evidence, t, note)
+	g.AddPath(path)
+	g.Summary = showPath(path) + ` looks like a web shell: it has "` + list[0].signs[0] + `"`
+}
+
+func (c *webShellChecker) Findings() []rules.Finding {
+	return append(c.groups.Findings(nil), c.fresh.Findings(andMore)...)
+}
+
+var webShellFile = &rules.Rule{
+	ID:    "web-shell-file",
+	Title: "A file of a site may be a web shell",
+	Doc: `Scripts among uploaded files, PHP under the name of a picture, scripts whose text hands a request to eval, system and the like, and, with a baseline, scripts
+and .htaccess files of a site that it lacks (low; medium if they belong to the web server's account; one finding for each directory).
+Innocent: empty index.php files, compiled templates and caches (not reported); updates that an application makes of itself.`,
+	Severity:   rules.High,
+	Techniques: []string{"T1505.003"},
+	Kinds:      []string{timeline.KindFile, timeline.KindChange, timeline.KindStrings},
+	New: func(env *rules.Env) rules.Checker {
+		return &webShellChecker{env: env, roots: webRootsOf(env)}
+	},
+	True: []rules.Example{
+		withEnv(debianEnv, one("uploaded", rules.Medium, aFile("/var/www/html/wp-content/uploads/2024/03/a.php", magic("php"), owner(33, 33)))),
+		withEnv(debianBaseline, one("uploaded since the baseline", rules.High, anAdded("/var/www/html/wp-content/uploads/2024/03/a.php", magic("php"), owner(33, 33)))),
+		one("picture", rules.High, aFile("/var/www/html/images/logo.gif", magic("php"))),
+		one("content", rules.Critical, someStrings("/var/www/html/x.php", "<?php\n@eval($_POST['x']);", magic("php"), perm(0o644))),
+		withEnv(debianBaseline, one("new script", rules.Medium, anAdded("/var/www/html/inc/db2.php", magic("php"), owner(33, 33)))),
+		withEnv(debianBaseline, one("deployed script", rules.Low, anAdded("/srv/www/shop/new.php", magic("php")))),
+	},
+	False: []rules.Example{
+		withEnv(debianEnv, quiet("silence", aFile("/var/www/html/wp-content/uploads/index.php", magic("php"), size(28), owner(33, 33)))),
+		withEnv(debianEnv, quiet("templates", aFile("/var/www/html/sites/default/files/php/twig/a.php", magic("php"), owner(33, 33)), aFile("/var/www/html/index.php", magic("php"), owner(33, 33)))),
+		quiet("pictures", aFile("/var/www/html/wp-content/uploads/a.jpg", magic("jpeg"))),
+		quiet("packaged", aFile("/usr/share/nginx/html/upload/x.php", magic("php"), packaged)),
+		quiet("ordinary script", someStrings("/var/www/html/mail.php", "<?php\nmail($to, $_POST['subject'], $text);\nexec('/usr/sbin/sendmail');", magic("php"))),
+		withEnv(debianBaseline, quiet("new picture", anAdded("/var/www/html/logo.png", magic("png")))),
+	},
+}
+
+// droppedChecker links requests to files that are new, or that should not be
+// where they are.
+type droppedChecker struct {
+	env   *rules.Env
+	roots webRoots
+	files map[string]*droppedFile // by path
+	urls  map[string]*asked       // by path of the request
+	left  int
+}
+
+type droppedFile struct {
+	ev       timeline.Evidence
+	at       time.Time
+	note     string
+	owner    uint32
+	uploaded bool
+	fresh    bool
+}
+
+type asked struct {
+	g         rules.Group
+	addresses map[string]bool
+	post      bool
+	params    string
+}
+
+const (
+	maxDropped = 1 << 14
+	maxAsked   = 1 << 16
+)
+
+func (c *droppedChecker) Record(r *timeline.Record) {
+	if r.Kind == timeline.KindWebAccess {
+		c.request(r)
+		return
+	}
+	f := judged(c.env, r)
+	if f == nil || f.Type != filesystem.Regular || f.InPackage || f.Size == 0 {
+		return
+	}
+	fresh := added(r)
+	if c.roots.root(f.Path) == "" || inContainerStore(f.Path) {
+		return
+	}
+	why, _ := uploadedScript(f)
+	n := base(f.Path)
+	if why == "" && !(fresh && (isWebScript(n) && !silent(f) || f.Magic == "php" || f.Magic == "elf" || f.Magic == "script")) {
+		return
+	}
+	if len(c.files) >= maxDropped {
+		c.left++
+		return
+	}
+	if c.files == nil {
+		c.files = map[string]*droppedFile{}
+	}
+	t, note := arrived(f)
+	c.files[strings.Clone(f.Path)] = &droppedFile{r.Evidence, t, note, f.UID, why != "", fresh}
+}
+
+// request keeps the answered requests for what may be a script, by path. The
+// files may come later.
+func (c *droppedChecker) request(r *timeline.Record) {
+	if a := answered(r.Fields["status"]); a != served && a != crashed && a != redirected {
+		return
+	}
+	url := r.Fields["url"]
+	if url == "" {
+		url = r.Fields["path"]
+	}
+	raw, query, _ := strings.Cut(url, "?")
+	if len(raw) < 2 || len(raw) > 1024 {
+		return
+	}
+	// PATH_INFO: what follows a script's name is its argument.
+	for _, ext := range [...]string{".php/", ".phtml/", ".cgi/", ".pl/", ".jsp/"} {
+		if i := strings.Index(raw, ext); i > 0 {
+			raw = raw[:i+len(ext)-1]
+		}
+	}
+	n := base(raw)
+	if ext := extension(n); ext == "" && !strings.Contains(raw, "cgi-bin") || ext == "html" || ext == "css" || ext == "js" {
+		return
+	}
+	path, _ := percentDecode(raw, false)
+	a := c.urls[path]
+	if a == nil {
+		if len(c.urls) >= maxAsked {
+			c.left++
+			return
+		}
+		if c.urls == nil {
+			c.urls = map[string]*asked{}
+		}
+		a = &asked{addresses: map[string]bool{}}
+		c.urls[strings.Clone(path)] = a
+	}
+	t, note := when(r)
+	a.g.Add(r.Evidence, t, note)
+	if len(a.addresses) < 32 {
+		a.addresses[strings.Clone(r.Fields["address"])] = true
+	}
+	a.post = a.post || r.Fields["method"] == "POST"
+	if a.params == "" && query != "" {
+		a.params = strings.Clone(query)
+	}
+}
+
+func (c *droppedChecker) Notes() []string {
+	if c.left == 0 {
+		return nil
+	}
+	return []string{plural(c.left, "file or request") + " had no room to be linked"}
+}
+
+// commonNames are of scripts that every application has.
+var commonNames = set("index.php index.jsp index.cgi index.asp index.aspx login.php admin.php main.php home.php config.php search.php ajax.php api.php upload.php download.php view.php image.php default.php functions.php admin-ajax.php")
+
+// match finds the requests for a file: those whose path is the end of the
+// file's path from a site's directory on.
+func (c *droppedChecker) match(path string) (a *asked, url string) {
+	root := c.roots.root(path)
+	rel := path[len(root):]
+	var found *asked
+	for depth := 0; rel != "" && depth < 6; depth++ {
+		if a := c.urls[rel]; a != nil {
+			// The more is cut from the front, the less it says.
+			if depth > 0 && strings.Count(rel, "/") < 2 && commonNames[strings.ToLower(rel[1:])] {
+				break
+			}
+			found, url = a, rel
+			break
+		}
+		i := strings.IndexByte(rel[1:], '/')
+		if i < 0 {
+			break
+		}
+		rel = rel[i+1:]
+	}
+	return found, url
+}
+
+func (c *droppedChecker) Findings() []rules.Finding {
+	var out []rules.Finding
+	paths := make([]string, 0, len(c.files))
+	for p := range c.files {
+		paths = append(paths, p)
+	}
+	slices.Sort(paths)
+	for _, p := range paths {
+		d := c.files[p]
+		a, url := c.match(p)
+		if a == nil {
+			continue
+		}
+		f := a.g.Finding()
+		web := webUser(c.env, d.owner)
+		switch {
+		case d.uploaded && d.fresh, web && d.fresh:
+			f.Severity = rules.Critical
+		case d.uploaded, d.fresh && a.post:
+			f.Severity = rules.High
+		default:
+			f.Severity = rules.Medium
+		}
+		f.Paths = []string{p}
+		f.Account = c.env.AccountName(d.owner)
+		who := plural(len(a.addresses), "address")
+		if len(a.addresses) == 1 {
+			for only := range a.addresses {
+				f.Address = only
+				who = show(only)
+			}
+		}
+		what := "is new since the baseline"
+		if !d.fresh {
+			what = "is a script among uploaded files"
+		}
+		f.Summary = showPath(p) + " of " + ownerText(c.env, d.owner) + " " + what + " and was requested as " + show(url) + " by " + who + ", " + plural(f.Count, "time")
+		if a.params != "" {
+			q, _ := percentDecode(a.params, true)
+			f.Summary += ", first with " + show(foldCharacters(q))
+		}
+		if len(f.Evidence) == rules.MaxEvidence {
+			f.Evidence = f.Evidence[:rules.MaxEvidence-1]
+		}
+		f.Evidence = append([]timeline.Evidence{d.ev}, f.Evidence...)
+		f.Count++
+		out = append(out, f)
+	}
+	return out
+}
+
+var droppedFileRequested = &rules.Rule{
+	ID:    "dropped-file-requested",
+	Title: "A file that was dropped into a site was then requested",
+	Doc: `Requests that the server answered, for a script or program below a site's directory that the baseline lacks or that lies among uploaded files. Critical if the
+web server's account owns it or it lies among uploads.
+Innocent: new pages of the owner (medium; high if something was posted to them).`,
+	Severity:   rules.Critical,
+	Techniques: []string{"T1505.003", "T1190"},
+	Kinds:      []string{timeline.KindWebAccess, timeline.KindFile, timeline.KindChange},
+	New: func(env *rules.Env) rules.Checker {
+		return &droppedChecker{env: env, roots: webRootsOf(env)}
+	},
+	True: []rules.Example{
+		withEnv(debianBaseline, rules.Example{Name: "dropped", Severity: rules.Critical, Records: []timeline.Record{
+			aRequest("198.51.100.7", "GET", "/uploads/x.php?c=id", 200), anAdded("/var/www/html/uploads/x.php", magic("php"), owner(33, 33))}}),
+		withEnv(debianEnv, rules.Example{Name: "no baseline", Severity: rules.High, Records: []timeline.Record{
+			aFile("/var/www/html/wp-content/uploads/2024/x.php", magic("php"), owner(33, 33)), aRequest("198.51.100.7", "POST", "/wp-content/uploads/2024/x.php", 200)}}),
+		withEnv(debianBaseline, rules.Example{Name: "owner's new page", Severity: rules.Medium, Records: []timeline.Record{
+			anAdded("/var/www/html/contact.php", magic("php")), aRequest("192.0.2.7", "GET", "/contact.php", 200)}}),
+	},
+	False: []rules.Example{
+		withEnv(debianBaseline, quiet("not there for the asking", anAdded("/var/www/html/uploads/x.php", magic("php"), owner(33, 33)), aRequest("198.51.100.7", "GET", "/uploads/x.php", 404))),
+		withEnv(debianBaseline, quiet("another file", anAdded("/var/www/html/a/index.php", magic("php")), aRequest("192.0.2.7", "GET", "/index.php", 200))),
+		withEnv(debianBaseline, quiet("new picture", anAdded("/var/www/html/logo.png", magic("png")), aRequest("192.0.2.7", "GET", "/logo.png", 200))),
+		withEnv(debianBaseline, quiet("known script", aFile("/var/www/html/index.php", magic("php")), aRequest("192.0.2.7", "GET", "/index.php", 200))),
+	},
+}
+
+// webLoginChecker looks for guessing at the login of an application.
+type webLoginChecker struct {
+	by   map[string]*webVisitor
+	left int
+}
+
+type webVisitor struct {
+	fails   []bucket // POST answered with the form again, or 401
+	first   placedLine
+	last    placedLine
+	success []placedLine
+	path    string
+}
+
+func (c *webLoginChecker) Record(r *timeline.Record) {
+	if r.Fields["method"] != "POST" {
+		return
+	}
+	url := r.Fields["url"]
+	if url == "" {
+		url = r.Fields["path"]
+	}
+	path, _, _ := strings.Cut(url, "?")
+	n := base(path)
+	var fail, ok bool
+	status := r.Fields["status"]
+	switch {
+	case n == "wp-login.php":
+		// WordPress shows the form again (200), or leads on (302). Asking for a new
+		// password leads on as well, but with an action in the query.
+		fail, ok = status == "200" || status == "401" || status == "403", status == "302" && !strings.Contains(url, "action=")
+	case strings.HasSuffix(path, "/administrator/index.php"):
+		return // Joomla leads on in both cases
+	case strings.HasSuffix(path, "/user/login"), strings.HasSuffix(path, "/api/login"), strings.HasSuffix(path, "/login"), n == "login.php", n == "signin", n == "j_security_check":
+		fail, ok = status == "401" || status == "403" || status == "422", status == "302" || status == "303" || status == "200"
+	default:
+		return
+	}
+	address := r.Fields["address"]
+	if address == "" || !fail && !ok || len(r.Stamps) == 0 {
+		return
+	}
+	key := address + "\x00" + path
+	v := c.by[key]
+	if v == nil {
+		if len(c.by) >= maxAddresses/4 {
+			c.left++
+			return
+		}
+		if c.by == nil {
+			c.by = map[string]*webVisitor{}
+		}
+		v = &webVisitor{path: strings.Clone(path)}
+		c.by[strings.Clone(key)] = v
+	}
+	t, _ := when(r)
+	p := placedLine{t, r.Evidence}
+	if ok {
+		if len(v.success) < 64 {
+			v.success = append(v.success, p)
+		}
+		return
+	}
+	start := t.Unix() - mod(t.Unix(), bucketLength)
+	if k := len(v.fails); k > 0 && v.fails[k-1].start == start {
+		v.fails[k-1].n++
+	} else if k < maxBuckets {
+		v.fails = append(v.fails, bucket{start, 1})
+	}
+	if v.first.at.IsZero() || t.Before(v.first.at) {
+		v.first = p
+	}
+	if !t.Before(v.last.at) {
+		v.last = p
+	}
+}
+
+func (c *webLoginChecker) Notes() []string {
+	if c.left == 0 {
+		return nil
+	}
+	return []string{plural(c.left, "login") + " of addresses beyond the bound were not looked at"}
+}
+
+func (c *webLoginChecker) Findings() []rules.Finding {
+	var gs rules.Groups
+	for key, v := range c.by {
+		address, _, _ := strings.Cut(key, "\x00")
+		guesser := visitor{buckets: v.fails}
+		slices.SortFunc(v.success, func(a, b placedLine) int { return a.at.Compare(b.at) })
+		for _, s := range v.success {
+			n := guesser.failures(s.at, time.Hour)
+			if n < 20 {
+				continue
+			}
+			g := gs.Get(key)
+			g.Raise(rules.High)
+			g.Address = address
+			g.Add(s.ev, s.at, "")
+			if g.Count == 1 {
+				g.Add(v.first.ev, v.first.at, "")
+				g.Add(v.last.ev, v.last.at, "")
+				g.Summary = show(address) + " logged in at " + show(v.path) + " after " + plural(n, "failed try") + " in the hour before, as the answers tell"
+			}
+		}
+	}
+	return gs.Findings(nil)
+}
+
+// posts are n POST requests with one answer, a second apart.
+func posts(address, url string, status, n int) []timeline.Record {
+	var out []timeline.Record
+	for i := range n {
+		r := aRequest(address, "POST", url, status)
+		r.Evidence.Line = i + 1
+		r.Stamps[0].When = clock.Add(time.Duration(i) * time.Second)
+		out = append(out, r)
+	}
+	return out
+}
+
+func postLater(address, url string, status int) timeline.Record {
+	r := aRequest(address, "POST", url, status)
+	r.Stamps[0].When = clock.Add(10 * time.Minute)
+	r.Evidence.Line = 5000
+	return r
+}
+
+var webLoginGuessed = &rules.Rule{
+	ID:    "web-login-guessed",
+	Title: "A login to a web application succeeded after many failures",
+	Doc: `Twenty or more logins of an address to WordPress or another application that its answers show to have failed (the form again, 401, 403), within the hour before one
+that led on.
+Innocent: a monitoring job with an old password.`,
+	Severity:   rules.High,
+	Techniques: []string{"T1110.001", "T1078"},
+	Kinds:      []string{timeline.KindWebAccess},
+	New:        func(*rules.Env) rules.Checker { return &webLoginChecker{} },
+	True: []rules.Example{
+		{Name: "WordPress", Severity: rules.High, Records: append(posts("203.0.113.9", "/wp-login.php", 200, 40), postLater("203.0.113.9", "/wp-login.php", 302))},
+		{Name: "another", Severity: rules.High, Records: append(posts("203.0.113.9", "/app/login", 401, 40), postLater("203.0.113.9", "/app/login", 303))},
+	},
+	False: []rules.Example{
+		{Name: "never in", Records: posts("203.0.113.9", "/wp-login.php", 200, 400)},
+		{Name: "mistyped", Records: append(posts("192.0.2.7", "/wp-login.php", 200, 3), postLater("192.0.2.7", "/wp-login.php", 302))},
+		{Name: "another address", Records: append(posts("203.0.113.9", "/wp-login.php", 200, 40), postLater("192.0.2.7", "/wp-login.php", 302))},
+		{Name: "new password asked for", Records: append(posts("203.0.113.9", "/wp-login.php", 200, 40), postLater("203.0.113.9", "/wp-login.php?action=lostpassword", 302))},
+	},
+}
