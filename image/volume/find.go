@@ -184,9 +184,15 @@ func (f *finder) useGPT(m *mbrTable, g *gptTable) {
 	f.l.UUID = c.hdr().diskGUID()
 	g.report(f.l, f.size)
 	for _, c := range []*gptCopy{g.primary, g.backup} {
-		if c != nil {
-			f.meta = append(f.meta, span{c.offset, c.offset + g.sector}, span{c.arrayOffset, c.arrayOffset + int64(len(c.array))})
+		if c == nil {
+			continue
 		}
+		f.meta = append(f.meta, span{c.offset, c.offset + g.sector})
+		length := int64(len(c.array))
+		if !c.arrayOK {
+			length = min(length, usualArray) // what its header says may hide gaps
+		}
+		f.meta = append(f.meta, span{c.arrayOffset, c.arrayOffset + length})
 	}
 	const structure = "GPT entry"
 	for _, p := range c.partitions() {

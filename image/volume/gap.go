@@ -13,9 +13,12 @@ const (
 	// 255 heads of 63 sectors.
 	cylinder = 255 * 63 * sectorSmall
 	track    = 63 * sectorSmall
+	gibibyte = 1 << 30
 	// maxSpots bounds the places of all gaps that are searched. Each costs
-	// three small reads; 8,192 of them cover some 6 GiB of gaps.
-	maxSpots = 8192
+	// three small reads. Up to maxFine of them, all usual places are tried, which
+	// covers some 3 GiB; beyond, only those of partitions sized in whole GiB.
+	maxSpots = 6144
+	maxFine  = 4096
 )
 
 // gaps lists what no partition and no table covers, and looks for file
@@ -57,12 +60,22 @@ func (f *finder) searchGap(gap span, spots *int, add func(start, end int64, foun
 	if found.Size > 0 && found.Size < gap.end-pos {
 		pos += found.Size - 1
 	}
-	for pos = nextSpot(pos); pos < gap.end; pos = nextSpot(pos) {
+	coarse := false
+	next := func() int64 {
+		if coarse {
+			return min((pos/gibibyte+1)*gibibyte, gap.start+((pos-gap.start)/gibibyte+1)*gibibyte)
+		}
+		return nextSpot(pos)
+	}
+	for pos = next(); pos < gap.end; pos = next() {
 		if *spots == 0 {
-			f.l.note("The gap from byte %d to byte %d was searched for file systems up to byte %d only.", gap.start, gap.end, pos)
+			f.l.note("The gap from byte %d to byte %d was not searched for file systems from byte %d on.", gap.start, gap.end, pos)
 			break
 		}
-		*spots--
+		if *spots--; *spots < maxSpots-maxFine && !coarse {
+			coarse = true
+			f.l.note("The gap from byte %d to byte %d was searched for file systems at every MiB up to byte %d, and from there at every GiB only.", gap.start, gap.end, pos)
+		}
 		s := probeStart(io.NewSectionReader(f.r, pos, gap.end-pos), gap.end-pos)
 		if s.Kind == "" {
 			continue

@@ -87,6 +87,7 @@ const (
 	gptRevision      = 0x00010000
 	lastAddressable  = 1<<63 - 1
 	maxEntriesBytes  = 4 << 20 // of a partition array that is read; 32,768 usual entries
+	usualArray       = 16384   // bytes of 128 entries
 	maxPartitions    = 1024    // of a GPT or an extended partition that are listed; Linux knows 256
 	sectorSmall      = 512
 	sectorLarge      = 4096

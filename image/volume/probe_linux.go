@@ -10,19 +10,20 @@ import (
 // https://docs.kernel.org/filesystems/ext4/globals.html
 type extSuper []byte
 
-func (b extSuper) blocksLow() uint32    { return le.Uint32(b[4:]) }
-func (b extSuper) firstBlock() uint32   { return le.Uint32(b[20:]) }
-func (b extSuper) logBlockSize() uint32 { return le.Uint32(b[24:]) } // block size is 1024 << this
-func (b extSuper) magic() uint16        { return le.Uint16(b[56:]) }
-func (b extSuper) group() uint16        { return le.Uint16(b[90:]) } // that holds this copy
-func (b extSuper) compat() uint32       { return le.Uint32(b[92:]) }
-func (b extSuper) incompat() uint32     { return le.Uint32(b[96:]) }
-func (b extSuper) roCompat() uint32     { return le.Uint32(b[100:]) }
-func (b extSuper) uuid() []byte         { return b[104:120] }
-func (b extSuper) label() []byte        { return b[120:136] }
-func (b extSuper) blocksHigh() uint32   { return le.Uint32(b[336:]) }
-func (b extSuper) miscFlags() uint32    { return le.Uint32(b[352:]) }
-func (b extSuper) blockSize() int64     { return 1024 << b.logBlockSize() }
+func (b extSuper) blocksLow() uint32      { return le.Uint32(b[4:]) }
+func (b extSuper) firstBlock() uint32     { return le.Uint32(b[20:]) }
+func (b extSuper) logBlockSize() uint32   { return le.Uint32(b[24:]) } // block size is 1024 << this
+func (b extSuper) blocksPerGroup() uint32 { return le.Uint32(b[32:]) }
+func (b extSuper) magic() uint16          { return le.Uint16(b[56:]) }
+func (b extSuper) group() uint16          { return le.Uint16(b[90:]) } // that holds this copy
+func (b extSuper) compat() uint32         { return le.Uint32(b[92:]) }
+func (b extSuper) incompat() uint32       { return le.Uint32(b[96:]) }
+func (b extSuper) roCompat() uint32       { return le.Uint32(b[100:]) }
+func (b extSuper) uuid() []byte           { return b[104:120] }
+func (b extSuper) label() []byte          { return b[120:136] }
+func (b extSuper) blocksHigh() uint32     { return le.Uint32(b[336:]) }
+func (b extSuper) miscFlags() uint32      { return le.Uint32(b[352:]) }
+func (b extSuper) blockSize() int64       { return 1024 << b.logBlockSize() }
 func (b extSuper) sane() bool {
 	return b.magic() == extMagic && b.logBlockSize() <= 6 && b.blocksLow() > 0
 }
@@ -91,7 +92,7 @@ func probeJournal(w *window) (Signature, bool) {
 
 // probeExtBackup looks for copies of the superblock at the start of the groups
 // that have one with sparse_super, for the group sizes that mke2fs chooses. A
-// copy must name the group that it stands in.
+// copy must agree with the place where it stands.
 func probeExtBackup(w *window) (Signature, bool) {
 	for log := range 7 {
 		block := int64(1024) << log
@@ -104,7 +105,11 @@ func probeExtBackup(w *window) (Signature, bool) {
 			for _, group := range []int64{1, 3, 5, 7} {
 				off := (first + group*perGroup*ratio) * block
 				b := extSuper(w.at(off, extSuperSize))
-				if b != nil && b.sane() && b.logBlockSize() == uint32(log) && int64(b.group()) == group && int64(b.firstBlock()) == first && b.kind() != "jbd" {
+				if b == nil || !b.sane() || b.kind() == "jbd" || b.logBlockSize() != uint32(log) || int64(b.firstBlock()) != first {
+					continue
+				}
+				// Some tools copy the superblock without its group number.
+				if int64(b.blocksPerGroup()) == perGroup*ratio && (int64(b.group()) == group || b.group() == 0) {
 					return b.signature(off), true
 				}
 			}
