@@ -43,7 +43,7 @@ func TestDamagedImages(t *testing.T) {
 			commands := [][]string{
 				{"info"}, {"info", "--format", "jsonl"}, {"volumes", "-q"}, {"ls", "-r", "-l", "--tz", "UTC"}, {"ls", "-r", "--format", "jsonl"},
 			}
-			for n := range 12 {
+			for n := range 8 {
 				inode := "--inode=" + strconv.Itoa(n+1)
 				commands = append(commands, []string{"stat", "--tz", "UTC", inode}, []string{"cat", "--slack", inode})
 			}
