@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newRootCommand(a *app) *cobra.Command {
@@ -45,7 +46,7 @@ Data goes to standard output, messages for people to standard error.` +
 			if cmd.Flags().Changed("jobs") {
 				runtime.GOMAXPROCS(a.jobs)
 			}
-			return nil
+			return missingFlag(cmd)
 		},
 	}
 	root.SuggestionsMinimumDistance = 2
@@ -67,9 +68,26 @@ Data goes to standard output, messages for people to standard error.` +
 		newStatCommand(a),
 		newCatCommand(a),
 		newTimelineCommand(a),
+		newInvestigateCommand(a),
 		newVersionCommand(a),
 	)
 	return root
+}
+
+// missingFlag gives an error if a flag that the command marks as required is
+// not there. Cobra checks this too, but its error is like any other.
+func missingFlag(cmd *cobra.Command) (err error) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed && err == nil {
+			name, usage := pflag.UnquoteUsage(f)
+			dashes := "--" + f.Name
+			if f.Shorthand != "" {
+				dashes = "-" + f.Shorthand
+			}
+			err = withHint(usagef("%s is missing", dashes), fmt.Sprintf("%s %s: %s", dashes, strings.ToUpper(name), strings.ReplaceAll(usage, "\n", " ")))
+		}
+	})
+	return err
 }
 
 // noArgs, imageArg and imageAndPathArgs say what a command takes, in words.

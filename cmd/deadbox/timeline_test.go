@@ -84,7 +84,9 @@ func TestMactime(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	lines := strings.Split(got.String(), "\n")
-	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasSuffix(l, `,"/"`) || strings.Contains(l, "x5cslash") || strings.Contains(l, "back\\") })
+	lines = slices.DeleteFunc(lines, func(l string) bool {
+		return strings.HasSuffix(l, `,"/"`) || strings.Contains(l, "x5cslash") || strings.Contains(l, "back\\")
+	})
 	wanted := strings.Split(string(want), "\n")
 	if len(wanted) < 1500 {
 		t.Fatalf("mactime gave %d lines", len(wanted))
