@@ -78,3 +78,20 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+func TestMissingFlag(t *testing.T) {
+	cmd := &cobra.Command{Use: "x"}
+	cmd.Flags().StringP("output", "o", "", "the case `folder`; it is made,\nand must be empty")
+	cmd.Flags().String("level", "", "not needed")
+	cmd.MarkFlagRequired("output")
+	err := missingFlag(cmd)
+	if got, want := errorLines(err), []string{"-o is missing", "hint: -o FOLDER: the case folder; it is made, and must be empty"}; !slices.Equal(got, want) || exitCode(err) != exitUsage {
+		t.Errorf("%q, exit code %d; want %q", got, exitCode(err), want)
+	}
+	if err := cmd.Flags().Set("output", "case"); err != nil {
+		t.Fatal(err)
+	}
+	if err := missingFlag(cmd); err != nil {
+		t.Errorf("with the flag: %v", err)
+	}
+}

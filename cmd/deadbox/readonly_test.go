@@ -27,17 +27,13 @@ func TestReadOnly(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	evidence, work := filepath.Join(dir, "evidence"), filepath.Join(dir, "work")
-	for _, d := range []string{evidence, work} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	evidence := filepath.Join(dir, "evidence")
+	if err := os.Mkdir(evidence, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	makeServer(t, filepath.Join(evidence, "disk.dd"), true)
 	makeServer(t, filepath.Join(evidence, "good.dd"), false)
 	lock(t, evidence)
-	t.Chdir(work)
-
 	before := fingerprint(t, evidence)
 	for _, c := range commands() {
 		examples := exampleArgs(c)
@@ -47,10 +43,17 @@ func TestReadOnly(t *testing.T) {
 		for _, args := range examples {
 			name := strings.Join(args, " ")
 			for i, arg := range args {
-				if arg == "disk.dd" || arg == "good.dd" {
-					args[i] = filepath.Join(evidence, arg)
+				flag, file, ok := strings.Cut(arg, "=")
+				if !ok {
+					flag, file = "", arg
+				} else {
+					flag += "="
+				}
+				if file == "disk.dd" || file == "good.dd" {
+					args[i] = flag + filepath.Join(evidence, file)
 				}
 			}
+			t.Chdir(t.TempDir()) // what it writes beside itself is not in the way of the next
 			var stdout, stderr bytes.Buffer
 			switch code := run(args, strings.NewReader(""), &stdout, &stderr); code {
 			case exitDone, exitFindings:
@@ -74,7 +77,7 @@ func exampleArgs(c *cobra.Command) [][]string {
 		if len(words) == 0 || words[0] != "deadbox" {
 			continue
 		}
-		if i := slices.IndexFunc(words, func(w string) bool { return w == "|" || w == ">" || w == "#" }); i >= 0 {
+		if i := slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"|", "||", "&&", ">", "2>", "#"}, w) }); i >= 0 {
 			words = words[:i]
 		}
 		out = append(out, words[1:])
