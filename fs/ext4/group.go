@@ -130,18 +130,18 @@ func (f *FS) readGroups() {
 			}
 			return copies[c]
 		}
-		primary := load(0)
-		if primary == nil && len(f.backups(i)) == 0 {
-			if f.size < int64(f.descBlock(i, 0))*f.blockSize {
-				return // the rest lies past the end as well
-			}
+		if at := f.descBlock(i, 0); at >= uint64(f.size)/uint64(f.blockSize) && i > 0 {
+			// So do the rest, and the backups of the rest.
+			f.damage(&filesystem.ReadError{Structure: "group descriptors", Offset: int64(at) * f.blockSize, Length: int64(count-i*perBlock) * int64(f.descSize), Err: io.ErrUnexpectedEOF})
+			break
 		}
+		primary := load(0)
 		for k := uint64(0); k < perBlock && i*perBlock+k < count; k++ {
 			g := i*perBlock + k
 			at := int64(f.descBlock(i, 0))*f.blockSize + int64(k)*int64(f.descSize)
 			gr, err := f.parseGroup(g, primary, k, at)
 			if err == nil {
-				f.groups = append(f.groups, gr)
+				f.addGroup(g, gr)
 				continue
 			}
 			f.damage(err)
@@ -164,12 +164,26 @@ func (f *FS) readGroups() {
 				gr.flags, gr.unused = 0, 0
 				gr.blockBitmapCsum, gr.inodeBitmapCsum = 0, 0
 			}
-			f.groups = append(f.groups, gr)
+			f.addGroup(g, gr)
 		}
 	}
 	if restored > 0 {
 		f.note("%d group descriptors are damaged; their backups were used.", restored)
 	}
+}
+
+// addGroup appends group g, unless the inode tables then take more room than
+// the image has: some of them must lie over each other.
+func (f *FS) addGroup(g uint64, gr group) {
+	if !gr.bad {
+		from := int64(gr.inodeTable) * f.blockSize
+		f.tableBytes += min(int64(f.inodesPerGroup)*int64(f.inodeSize), max(f.size-from, 0))
+		if f.tableBytes > f.size {
+			gr.bad = true
+			f.damage(&filesystem.CorruptError{Structure: "group descriptor", Offset: -1, Reason: fmt.Sprintf("group %d: the inode tables take more room than the image has", g)})
+		}
+	}
+	f.groups = append(f.groups, gr)
 }
 
 // parseGroup reads descriptor k of a block of descriptors. The group that

@@ -31,7 +31,9 @@ type FS struct {
 	descSize       int
 	seed           uint32 // begins the metadata checksums
 	groups         []group
+	tableBytes     int64 // bytes of the image that the inode tables of groups take
 	info           filesystem.Info
+	untold         int             // damage that Info has no room for
 	orphans        map[uint32]bool // on the orphan list or in the orphan file
 
 	dirMu    sync.Mutex
@@ -74,7 +76,16 @@ func Open(r io.ReaderAt, size int64) (*FS, error) {
 	return f, nil
 }
 
-func (f *FS) damage(err error) { f.info.Damage = append(f.info.Damage, err) }
+// maxDamage bounds the list of what was found wrong on opening.
+const maxDamage = 10_000
+
+func (f *FS) damage(err error) {
+	if len(f.info.Damage) < maxDamage {
+		f.info.Damage = append(f.info.Damage, err)
+	} else {
+		f.untold++
+	}
+}
 
 func (f *FS) note(format string, args ...any) {
 	f.info.Notes = append(f.info.Notes, fmt.Sprintf(format, args...))
@@ -147,6 +158,8 @@ func (f *FS) adopt(sb rawSuper) error {
 		return bad("inodes of %d bytes", inodeSize)
 	case sb.blocksPerGroup() == 0 || uint64(sb.blocksPerGroup()) > bitmapBits*clusterBlocks || sb.blocksPerGroup()%8 != 0:
 		return bad("%d blocks in a group of at most %d", sb.blocksPerGroup(), bitmapBits*clusterBlocks)
+	case uint64(sb.blocksPerGroup())%clusterBlocks != 0:
+		return bad("%d blocks in a group, %d in a cluster", sb.blocksPerGroup(), clusterBlocks)
 	case sb.inodesPerGroup() == 0 || uint64(sb.inodesPerGroup()) > bitmapBits:
 		return bad("%d inodes in a group of at most %d", sb.inodesPerGroup(), bitmapBits)
 	case uint64(sb.firstDataBlock()) > 1 || uint64(sb.firstDataBlock()) >= blocks:
@@ -296,6 +309,9 @@ func (f *FS) describe() {
 	}
 	if f.incompat(incompatEncrypt) {
 		f.note("Encryption is on: names and contents of encrypted directories are ciphertext here.")
+	}
+	if f.untold > 0 {
+		f.note("%d more structures are damaged than are listed.", f.untold)
 	}
 	if f.size < info.Size {
 		f.note("The image ends %d bytes before the file system does.", info.Size-f.size)

@@ -3,6 +3,7 @@ package ext4
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 
@@ -89,6 +90,11 @@ func (f *FS) readChunk(c tableChunk, part *tablePart) {
 	size := int(c.count) * f.inodeSize
 	part.buf = slices.Grow(part.buf[:0], size)[:size]
 	if size == 0 {
+		return
+	}
+	if part.offset >= f.size {
+		part.bad = append(part.bad, badRange{0, size})
+		part.errs = append(part.errs, &filesystem.ReadError{Structure: "inode table", Offset: part.offset, Length: int64(size), Err: io.ErrUnexpectedEOF})
 		return
 	}
 	if got, err := f.r.ReadAt(part.buf, part.offset); got < size {
