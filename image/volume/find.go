@@ -100,6 +100,11 @@ func (f *finder) choose(m *mbrTable, g *gptTable, whole []Signature) string {
 	}
 	if m.strict && m.others() > 0 && !boot {
 		f.l.note("The boot sector also has what looks like a partition table, but nothing known lies where it says; the image is taken as one file system.")
+		for i, p := range m.entries {
+			if p.used() {
+				f.l.note("That table names a partition %d of %d bytes at byte %d (%s).", i+1, int64(p.sectors)*sectorSmall, int64(p.start)*sectorSmall, cmp.Or(mbrTypes[p.kind], fmt.Sprintf("type 0x%02x", p.kind)))
+			}
+		}
 	}
 	return "none"
 }

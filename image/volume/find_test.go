@@ -588,7 +588,7 @@ func TestBareBootCode(t *testing.T) {
 	if slots(l) != "bare" || l.Volumes[0].Found.Kind != "ext4" {
 		t.Errorf("%s %+v", slots(l), l.Volumes)
 	}
-	wantSays(t, "notes", strings.Join(l.Notes, "\n"), "looks like a partition table")
+	wantSays(t, "notes", strings.Join(l.Notes, "\n"), "looks like a partition table", "names a partition 1 of 512000 bytes at byte 2560000 (Linux)")
 	// With a file system where it points, it is a table.
 	writeAt(t, path, 5000*512, []byte("XFSB\x00\x00\x10\x00"))
 	l = findFile(t, path)

@@ -97,7 +97,7 @@ func readGPTCopy(r io.ReaderAt, size, sector int64, lba uint64, backup bool) *gp
 	if h.headerSize() < gptHeaderMin || int64(h.headerSize()) > sector {
 		c.fault(c.name(), c.offset, "its size of %d bytes is not possible", h.headerSize())
 	} else if sum := h.sum(); sum != h.headerCRC() {
-		c.fault(c.name(), c.offset, "its CRC is %#08x, but it should be %#08x", h.headerCRC(), sum)
+		c.fault(c.name(), c.offset, "its CRC is 0x%08x, but it should be 0x%08x", h.headerCRC(), sum)
 	} else {
 		c.headerOK = true
 	}
@@ -133,7 +133,7 @@ func (c *gptCopy) readArray(r io.ReaderAt, size int64) {
 	case length < want:
 		c.fault(c.arrayName(), c.arrayOffset, "of the %d entries that the header tells of, %d are read", h.entryCount(), length/entry)
 	case crc32.ChecksumIEEE(c.array) != h.entriesCRC():
-		c.fault(c.arrayName(), c.arrayOffset, "its CRC is %#08x, but the header says %#08x", crc32.ChecksumIEEE(c.array), h.entriesCRC())
+		c.fault(c.arrayName(), c.arrayOffset, "its CRC is 0x%08x, but the header says 0x%08x", crc32.ChecksumIEEE(c.array), h.entriesCRC())
 	default:
 		c.arrayOK = true
 	}

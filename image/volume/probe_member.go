@@ -45,7 +45,7 @@ func probeLVM2(w *window) (Signature, bool) {
 		if b == nil || string(b[0:8]) != "LABELONE" || string(b[24:32]) != "LVM2 001" || le.Uint64(b[8:]) != sector {
 			continue
 		}
-		s := Signature{Kind: "lvm2", Version: "LVM2 001", Offset: off}
+		s := Signature{Kind: "lvm2", Version: "001", Offset: off}
 		if at := le.Uint32(b[20:]); at >= 32 && at <= sectorSmall-40 {
 			id := string(b[at : at+32])
 			s.UUID = fmt.Sprintf("%s-%s-%s-%s-%s-%s-%s", id[0:6], id[6:10], id[10:14], id[14:18], id[18:22], id[22:26], id[26:32])
