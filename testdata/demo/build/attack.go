@@ -33,9 +33,12 @@ type trace struct {
 
 // ordinary is something that looks suspicious and is not.
 type ordinary struct {
-	Path string `json:"path"`
-	Text string `json:"text,omitempty"`
+	Path string `json:"path"`           // of the file, or of the log as it lies on the image
+	Line int    `json:"line,omitempty"` // of a text file, unpacked
+	Text string `json:"text,omitempty"` // of that line
 	Why  string `json:"why"`
+
+	log string
 }
 
 const (
@@ -170,6 +173,7 @@ func (w *world) attack(programs map[string][]byte) []trace {
 		})
 	}
 	add(unpack, trace{ID: "bot", Chapter: "tools", Kind: "file", Path: hidden + "/crond", Account: "www-data", What: "an IRC bot named like the cron daemon, in the hidden directory"})
+	add(unpack, trace{ID: "bot-name", Chapter: "tools", Kind: "file", Path: hidden + "/crond", Account: "www-data", What: "its name is that of a system service"})
 	add(unpack, trace{ID: "bot-strings", Chapter: "tools", Kind: "strings", Path: hidden + "/crond", Text: "bot.example.org", What: "the bot's strings: its server, its commands"})
 	add(unpack, trace{ID: "root-exploit", Chapter: "tools", Kind: "file", Path: hidden + "/up", Account: "www-data", What: "a local root exploit"})
 	add(unpack, trace{ID: "root-exploit-strings", Chapter: "tools", Kind: "strings", Path: hidden + "/up", Text: "spawning root shell", What: "the exploit's strings"})
@@ -238,6 +242,7 @@ func (w *world) attack(programs map[string][]byte) []trace {
 		w.mkdirs("/usr/share/locale", at)
 		w.file("/usr/share/locale/.hide", 0o644, 0, 0, "crond\n"+store+"\n", at)
 	})
+	add(berlinTime(3, 21, 2, 53, 40), trace{ID: "ps-hides", Chapter: "hiding", Kind: "file", Path: "/usr/share/locale/.hide", Account: "root", What: "what the false ps hides, in a hidden file"})
 	at = berlinTime(3, 21, 2, 55, 31)
 	do(at, func(at time.Time) {
 		w.remove("/root/.bash_history", at)
@@ -333,58 +338,110 @@ func (w *world) attack(programs map[string][]byte) []trace {
 // get_ is tree.get, which the requests to the web server hide here.
 func (w *world) get_(p string) *node { return w.tree.get(p) }
 
-// locate finds the lines of traces where the logs ended up.
-func (w *world) locate(traces []trace) {
-	for i := range traces {
-		tr := &traces[i]
-		files := []string{tr.Path}
-		if tr.log != "" {
-			files = nil
-			for _, p := range w.under("/var/log") {
-				if p == tr.log || strings.HasPrefix(p, tr.log+".") {
-					files = append(files, p)
-				}
+// find finds the first line of a log, as it lies on the image, that holds all
+// the words.
+func (w *world) find(log string, words ...string) (file string, line int, text string) {
+	for _, p := range w.under("/") {
+		if p != log && !strings.HasPrefix(p, log+".") {
+			continue
+		}
+		data := w.tree.get(p).data
+		if strings.HasSuffix(p, ".gz") {
+			z, err := gzip.NewReader(bytes.NewReader(data))
+			check(err)
+			data, err = io.ReadAll(z)
+			check(err)
+		}
+		n := 0
+		for l := range strings.Lines(string(data)) {
+			n++
+			missing := false
+			for _, word := range words {
+				missing = missing || !strings.Contains(l, word)
+			}
+			if !missing {
+				return p, n, strings.TrimSuffix(l, "\n")
 			}
 		}
+	}
+	fatal("no line of %s holds %q", log, words)
+	return
+}
+
+// locate says where the lines of traces and look-alikes ended up, and which
+// rule speaks of each trace.
+func (w *world) locate(traces []trace, decoys []ordinary) {
+	for i := range traces {
+		tr := &traces[i]
+		tr.Rule = rules[tr.ID]
 		if tr.Text == "" || tr.Kind == "strings" {
 			continue
 		}
-		for _, p := range files {
-			data := w.tree.get(p).data
-			if strings.HasSuffix(p, ".gz") {
-				z, err := gzip.NewReader(bytes.NewReader(data))
-				check(err)
-				data, err = io.ReadAll(z)
-				check(err)
-			}
-			line := 0
-			for l := range strings.Lines(string(data)) {
-				line++
-				if tr.Line == 0 && strings.Contains(l, tr.Text) && (tr.ID != "brute-force" || strings.Contains(l, "Failed password")) && (tr.ID != "cron-ran" || strings.Contains(l, "(www-data) CMD")) {
-					tr.Path, tr.Line, tr.Text = p, line, strings.TrimSuffix(l, "\n")
-				}
-			}
+		words := []string{tr.Text}
+		switch tr.ID {
+		case "brute-force":
+			words = append(words, "Failed password")
+		case "cron-ran":
+			words = append(words, "(www-data) CMD")
 		}
-		if tr.Line == 0 {
-			fatal("trace %s is in no file: %q", tr.ID, tr.Text)
+		if tr.log == "" {
+			tr.log = tr.Path
+		}
+		tr.Path, tr.Line, tr.Text = w.find(tr.log, words...)
+	}
+	for i := range decoys {
+		if d := &decoys[i]; d.log != "" {
+			d.Path, d.Line, d.Text = w.find(d.log, d.Text)
 		}
 	}
 }
 
+// rules says which rule of the program speaks of a trace. The others are in
+// the timeline only.
+var rules = map[string]string{
+	"traversal":            "web-exploit-request",
+	"injection-id":         "web-exploit-request",
+	"injection-passwd":     "web-exploit-request",
+	"injection-drop":       "web-exploit-request",
+	"web-shell":            "web-shell-file",
+	"web-shell-first-use":  "dropped-file-requested",
+	"hidden-directory":     "hidden-directory",
+	"bot":                  "temporary-executable",
+	"bot-name":             "masquerading-name",
+	"bot-strings":          "malware-strings",
+	"ps-hides":             "hidden-directory",
+	"root-exploit":         "temporary-executable",
+	"root-exploit-strings": "malware-strings",
+	"start-script":         "temporary-executable",
+	"second-root":          "second-uid-zero",
+	"empty-password":       "empty-password",
+	"root-key":             "authorized-key",
+	"run-script":           "temporary-executable",
+	"cron-job":             "cron-suspicious",
+	"setuid-shell":         "setuid-unknown",
+	"replaced-ps":          "timestomped-file",
+	"root-history":         "history-disabled",
+	"www-data-history":     "history-disabled",
+	"brute-force":          "brute-force-success",
+	"weak-account":         "brute-force-success",
+	"cleared-lastlog":      "log-cleared",
+	"cleared-wtmp":         "log-cleared",
+}
+
 var decoys = []ordinary{
-	{"/tmp/.X11-unix", "", "an empty directory that the system makes at boot"},
-	{"/tmp/plant-sale.txt", "", "a text of an administrator's"},
-	{"/usr/bin/openssl", "", "changed by a recorded upgrade of its package"},
-	{"/usr/lib/x86_64-linux-gnu/libssl.so.1.1", "", "changed by a recorded upgrade of its package"},
-	{"/usr/lib/openssh/ssh-keysign", "", "setuid, of a package"},
-	{"/usr/bin/sudo", "", "setuid, of a package that names it by the same path"},
-	{"/usr/bin/su", "", "setuid, of a package that names it /bin/su"},
-	{"/usr/bin/ping", "", "has a capability, of a package that names it /bin/ping"},
-	{"/usr/local/bin/site-backup", "", "a script of the owners', in the baseline"},
-	{"/etc/cron.d/site-backup", "", "a job of the owners', in the baseline"},
-	{"/home/anna/.ssh/authorized_keys", "", "unchanged"},
-	{uploads + "/crocus.jpg", "", "a picture that a member uploaded"},
-	{"/var/www/html/themes/linden/style.css", "", "edited by webdev"},
-	{"/var/log/auth.log.2.gz", "Accepted password for webdev from 192.0.2.10", "two mistyped passwords, then the right one"},
-	{"/var/log/apache2/access.log", "union+select+committee", "a visitor's search for a page of that name"},
+	{Path: "/tmp/.X11-unix", Why: "an empty directory that the system makes at boot"},
+	{Path: "/tmp/plant-sale.txt", Why: "a text of an administrator's"},
+	{Path: "/usr/bin/openssl", Why: "changed by a recorded upgrade of its package"},
+	{Path: "/usr/lib/x86_64-linux-gnu/libssl.so.1.1", Why: "changed by a recorded upgrade of its package"},
+	{Path: "/usr/lib/openssh/ssh-keysign", Why: "setuid, of a package"},
+	{Path: "/usr/bin/sudo", Why: "setuid, of a package that names it by the same path"},
+	{Path: "/usr/bin/su", Why: "setuid, of a package that names it /bin/su"},
+	{Path: "/usr/bin/ping", Why: "has a capability, of a package that names it /bin/ping"},
+	{Path: "/usr/local/bin/site-backup", Why: "a script of the owners', in the baseline"},
+	{Path: "/etc/cron.d/site-backup", Why: "a job of the owners', in the baseline"},
+	{Path: "/home/anna/.ssh/authorized_keys", Why: "unchanged"},
+	{Path: uploads + "/crocus.jpg", Why: "a picture that a member uploaded"},
+	{Path: "/var/www/html/themes/linden/style.css", Why: "edited by webdev"},
+	{log: authLog, Text: "Accepted password for webdev from 192.0.2.10", Why: "two mistyped passwords, then the right one"},
+	{log: accessLog, Text: "25/Mar/2026:15:21:09 +0100] \"GET /search.php?q=union+select+committee", Why: "a visitor's search for a page of that name"},
 }

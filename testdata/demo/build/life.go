@@ -104,7 +104,10 @@ var noise = []string{
 	"GET /admin.php", "GET /backup.zip", "GET /actuator/health", "GET /owa/auth/logon.aspx", "GET /index.php?s=/index/%5Cthink%5Capp/invokefunction",
 }
 
-var searches = []string{"union select committee", "select plants", "cat litter in compost", "bees & wasps", "Äpfel schneiden", "what's on", "drop in table sale"}
+// phrase is the name of a page of the site.
+const phrase = "union select committee"
+
+var searches = []string{"select plants", "cat litter in compost", "bees & wasps", "Äpfel schneiden", "what's on", "drop in table sale"}
 
 // ordinary makes the life of the server from one midnight to another time.
 func (w *world) ordinary(from, to time.Time) {
@@ -336,6 +339,9 @@ func (w *world) maintenance() {
 		w.replace("/var/www/html/pages/news.html", "<!doctype html>\n<title>news</title>\n<h1>news</h1>\n<p>The plant sale is on the second Saturday of May.</p>\n", t)
 		w.appendTo("/home/anna/.bash_history", "sudo vi /var/www/html/pages/news.html\n", t)
 	})
+	// A phrase of the site that looks like SQL.
+	w.get(time.Date(2026, 3, 25, 15, 21, 9, 0, berlin), "192.0.2.139", "GET /search.php?q="+url.QueryEscape(phrase), 200, 122, "http://www.example.org/index.php?p=home", agents[1])
+	w.get(time.Date(2026, 4, 1, 10, 2, 33, 0, berlin), "192.0.2.70", "GET /search.php?q="+url.QueryEscape(phrase), 200, 122, "http://www.example.org/index.php?p=members", agents[2])
 	// A shell script of the owners' that waits in a temporary directory would be
 	// a bad habit; a text is not.
 	w.on(time.Date(2026, 3, 27, 11, 20, 0, 0, berlin), func(t time.Time) {

@@ -91,7 +91,7 @@ func main() {
 	d.sync(w.tree, imageTime)
 	compromised := filepath.Join(*out, "compromised.img")
 	d.assemble(compromised, imageTime)
-	w.locate(traces)
+	w.locate(traces, decoys)
 
 	expected := struct {
 		About    string     `json:"about"`
