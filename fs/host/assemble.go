@@ -49,7 +49,7 @@ func Assemble(ctx context.Context, sources []Source) (*Host, error) {
 		h.joinWithoutRoot(sources)
 	}
 	h.setPoints()
-	h.readFacts(ctx)
+	h.readFacts()
 	return h, nil
 }
 

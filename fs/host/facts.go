@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"io/fs"
 	"path"
@@ -16,7 +15,7 @@ import (
 
 // readFacts fills in what the server says of itself. What cannot be read is
 // damage; what is not there is not.
-func (h *Host) readFacts(ctx context.Context) {
+func (h *Host) readFacts() {
 	h.readName()
 	h.readRelease()
 	h.readKernels()
@@ -46,7 +45,7 @@ func absent(err error) bool {
 	return !errors.As(err, &p) && !errors.As(err, &c) && !errors.As(err, &r)
 }
 
-// firstWord is the first line that is neither empty nor a comment.
+// firstLine is the first line that is neither empty nor a comment.
 func firstLine(b []byte) string {
 	for _, l := range lines(b) {
 		if l = bytes.TrimSpace(l); len(l) > 0 && l[0] != '#' {

@@ -102,7 +102,7 @@ func (e *PathError) Error() string {
 
 func (e *PathError) Unwrap() error { return e.Err }
 
-// Errorf gives err the place of a path on a mount.
+// pathError gives err the place of a path on a mount.
 func (m *Mount) pathError(path string, n filesystem.Inum, err error) error {
 	return &PathError{Image: m.Image, Volume: m.Volume.Slot, Path: path, Inode: n, Err: err}
 }
