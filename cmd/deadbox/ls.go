@@ -196,6 +196,9 @@ func (l *lister) listFrom(t *target) error {
 			path = l.pathOf(t.inode.Inum)
 		}
 	}
+	if l.opts.recursive && root {
+		l.app.people.begin("listing", int64(l.index.Len()), unitNames)
+	}
 	if err := l.listTree(t.inode, []byte(strings.TrimSuffix(path, "/")), 0); err != nil {
 		return err
 	}
@@ -289,6 +292,7 @@ func (l *lister) listTree(top *filesystem.Inode, path []byte, depth int) error {
 		x := at.list[0]
 		at.list[0] = listed{} // its inode is not needed any longer
 		at.list = at.list[1:]
+		l.app.people.add(1)
 		x.depth = depth + len(stack) - 1
 		if needPath {
 			x.path = append(append(slices.Clip(at.path), '/'), x.entry.Name...)
