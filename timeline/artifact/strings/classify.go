@@ -25,13 +25,14 @@ var ranks = [...]Why{Phrase, Network, Command, Banner, Path, Compiler, Text}
 var phrases = []string{
 	// Exploits.
 	"suid shell", "suid-shell", "root shell", "rootshell", "shellcode", "got root", "g0t r00t", "r00t", "0wned", "pwned", "pwn3d", "exploit", "exploited", "exploiting", "ret2usr", "ret2libc", "ret2dir", "rop chain",
-	"commit_creds", "prepare_kernel_cred", "modprobe_path", "dirty cow", "dirtycow", "dirty pipe", "dirtypipe", "heap spray", "privilege escalation", "spawning shell", "spawn shell", "spawning root",
+	"commit_creds", "prepare_kernel_cred", "modprobe_path", "dirty cow", "dirtycow", "dirty pipe", "dirtypipe", "heap spray", "privilege escalation", "spawning shell", "spawn shell", "spawning root", "kernel exploit", "addr_limit", "child process started", "exploit failed",
 	// Backdoors, rootkits, thieves.
 	"backdoor", "back door", "bindshell", "bind shell", "bind a shell", "connect back", "connectback", "connect-back", "reverse shell", "revshell", "rootkit", "hide process", "hide pid", "hidden pid", "magic packet", "magic password",
-	"keylogger", "keylogging", "sniffer", "sniffing", "ld.so.preload", "/dev/tcp/", "tty hijack", "logged password",
+	"keylogger", "keylogging", "sniffer", "sniffing", "ld.so.preload", "/dev/tcp/", "tty hijack", "logged password", "captured password", "password accepted", "shell spawned", "tinyshell", "meterpreter", "stdapi_", "icmp shell", "hide_pid", "hide_file", "hide_tcp", "hide_module", "hidden_ports", "module_hide",
+	"give_root", "magic_prefix", "sys_call_table", "kallsyms_lookup_name", "libprocesshider", "diamorphine", "adore-ng", "suckit", "jynx", "azazel", "beurk", "vlany",
 	// Bots and tools of denial of service.
 	"privmsg", "nick %s", "join #", "join %s", "notice %s", "pong %s", "irc.", "ircd", "botnet", "bot connected", "udpflood", "udp flood", "synflood", "syn flood", "tcpflood", "ackflood", "httpflood", "http flood", "icmpflood",
-	"ddos", "flooder", "bruteforce", "brute-force", "/bin/busybox", "c2 server",
+	"ddos", "flooder", "flood", "kaiten", "tsunami", "mirai", "gayfgt", "lolnogtfo", "psybnc", "eggdrop", "killattk", "spoofing", "spoofs", "enable <pass>", "/dev/watchdog", "/dev/misc/watchdog", "pscan", "sshbrute", "vuln.txt", "pass_file", "bruteforce", "brute-force", "/bin/busybox", "c2 server",
 	// Miners.
 	"stratum+tcp", "stratum+ssl", "xmrig", "cryptonight", "randomx", "monero", "minerd", "cpuminer", "mining.subscribe", "mining.authorize", "donate-level", "hashrate", "nicehash", "minexmr", "supportxmr",
 	// Ransom.
@@ -94,7 +95,7 @@ func wordSet(list string) map[string]bool {
 
 // banners start or hold what programs say to whoever runs them.
 var banners = []string{"cve-20", "/proc/kallsyms", "overflow", "return address", "kernel base", "escalat", "uid=0", "setuid(0)", "/proc/self/mem", "hidden", "hiding", "scanner", "killer", "zombie", "spoofed", "wallet", "encrypted with", "enjoy", "have fun!", "password is",
-	"authorized_keys", "/etc/shadow", "histfile", "ld_preload", "wtmp", "lastlog", "telnetd", "offset: 0x", "offset 0x",
+	"authorized_keys", "/etc/shadow", "histfile", "ld_preload", "wtmp", "lastlog", "telnetd", "gconv_path", "glibc_tunables", "madvise", "pkexec", "/dev/ptmx", "getdents64", "readdir64", "wrong password", "attached to ", "user %s", "/dev/input/event", "sniffed", "socks", "offset: 0x", "offset 0x",
 	"usage:", "usage %s", "coded by", "written by", "made by", "author:", "greetz", "greets to", "password:", "passwd:", "enter pass", "wrong pass", "login:", "listening on", "connected to", "target:", "targets:", "[options]", "<ip>", "<host>", "<target>", "<port>", "trying ", "success", "failed!", "done!"}
 
 var bannerIndex = newIndex(banners)

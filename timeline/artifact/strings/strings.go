@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-
-	"deadbox/timeline"
 )
 
 const (
@@ -257,46 +254,4 @@ func sections(f *elf.File, size int64) []region {
 		list = append(list, region{at, size, plain})
 	}
 	return list
-}
-
-// fieldOf names the record's field for each reason.
-var fieldOf = map[Why]string{Phrase: "phrases", Network: "network", Command: "commands", Banner: "banners", Path: "paths", Compiler: "compiler", Text: "texts"}
-
-// Record makes the record of a program's strings. Its fields are path, type,
-// notes, the strings of each reason (phrases, network, commands, banners, paths, compiler,
-// texts), one a line, and "strings", all of them with their offsets in hexadecimal before them. The error is
-// [Interesting]'s, with its place.
-func Record(s *timeline.Source) (timeline.Record, error) {
-	res, err := Interesting(s.Data, s.Size)
-	r := timeline.Record{
-		Kind:     timeline.KindStrings,
-		Fields:   map[string]string{"path": s.Path},
-		Evidence: s.Evidence(0, s.Size, 0),
-	}
-	all := make([]string, 0, len(res.Strings))
-	by := map[Why][]string{}
-	for _, t := range res.Strings {
-		all = append(all, "0x"+strconv.FormatInt(t.Offset, 16)+" "+t.Text)
-		by[t.Why] = append(by[t.Why], t.Text)
-	}
-	put := func(name string, list []string) {
-		if len(list) > 0 {
-			r.Fields[name] = strings.Join(list, "\n")
-		}
-	}
-	var most []string
-	for _, why := range ranks {
-		put(fieldOf[why], by[why])
-		most = append(most, by[why]...)
-	}
-	put("strings", all)
-	put("notes", res.Notes)
-	if res.Kind != "" {
-		r.Fields["type"] = res.Kind
-	}
-	r.Summary = "strings of " + s.Path + ": " + strings.Join(most[:min(3, len(most))], " | ")
-	if err != nil {
-		err = s.Damage(0, s.Size, 0, "not all of its strings could be read", err)
-	}
-	return r, err
 }

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"deadbox/timeline"
 )
 
 func interesting(t *testing.T, data []byte) Result {
@@ -363,22 +361,6 @@ func (h headed) ReadAt(p []byte, off int64) (int, error) {
 		copy(p, h.head[off:])
 	}
 	return n, err
-}
-
-func TestRecord(t *testing.T) {
-	text := "\x00reverse shell\x00http://192.0.2.1/x\x00"
-	s := &timeline.Source{Path: "/tmp/x", Data: strings.NewReader(text), Size: int64(len(text)),
-		Place: func(off, n int64, line int) timeline.Evidence {
-			return timeline.Evidence{Path: "/tmp/x", Offset: off, Length: n}
-		}}
-	r, err := Record(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Kind != timeline.KindStrings || r.Fields["phrases"] != "reverse shell" || r.Fields["network"] != "http://192.0.2.1/x" || r.Fields["strings"] != "0x1 reverse shell\n0xf http://192.0.2.1/x" ||
-		r.Evidence.Length != int64(len(text)) || r.Summary != "strings of /tmp/x: reverse shell | http://192.0.2.1/x" {
-		t.Errorf("%+v", r)
-	}
 }
 
 func FuzzInteresting(f *testing.F) {

@@ -96,7 +96,12 @@ func (r *reader) record(l *timeline.Line) timeline.Record {
 			r.prev = when
 		}
 	}
-	f := make(fields, 8)
+	size := 8
+	switch m.program {
+	case "sshd", "sshd-session", "sudo", "useradd":
+		size = 12
+	}
+	f := make(fields, size)
 	rec.Fields, rec.Summary = f, m.summary
 	if n, ok := lastRepeated(m.summary); ok && r.last.Fields != nil {
 		// sysklogd's remark stands for n more lines like the last.

@@ -14,7 +14,7 @@ import (
 var Extractor = timeline.Extractor{
 	Name: "web-access",
 	Doc: `Requests in the access logs of Apache, nginx and servers that write like them: address, user, method, url, path, query, decoded (the
-URL with escapes undone, up to three times), status, bytes, referer, user_agent, vhost, protocol.
+URL with escapes undone, up to three times, where that changes it), status, bytes, referer, user_agent, vhost, protocol.
 
 Formats: the Common Log Format, combined, vhost_combined and combinedio of Apache, fields behind them included
 (https://httpd.apache.org/docs/2.4/mod/mod_log_config.html, https://httpd.apache.org/docs/2.4/logs.html#accesslog), nginx's combined and
@@ -118,7 +118,11 @@ func (p *parser) fields(q *request) map[string]string {
 		path, query, hasQuery = strings.Cut(url, "?")
 		path = pathOf(path)
 	}
-	n := 1
+	decoded := p.decode(raw)
+	n := 0
+	if decoded != raw {
+		n++
+	}
 	for _, s := range [...]string{q.address, q.user, q.vhost, q.line, q.method, q.url, q.protocol, q.status, q.bytes, q.referer, q.agent, q.forwarded, q.extra, q.message, path} {
 		if has(s) {
 			n++
@@ -143,8 +147,8 @@ func (p *parser) fields(q *request) map[string]string {
 	if hasQuery {
 		f["query"] = query
 	}
-	if raw != "" {
-		f["decoded"] = p.decode(raw)
+	if decoded != raw {
+		f["decoded"] = decoded
 	}
 	put("protocol", q.protocol)
 	put("status", q.status)
