@@ -221,6 +221,9 @@ func (c *keyChecker) Record(r *timeline.Record) {
 		}
 		return
 	}
+	if r.Fields["disabled"] == "yes" || r.Fields["malformed"] == "yes" {
+		return
+	}
 	if len(c.keys) >= maxKeys {
 		c.left++
 		return

@@ -18,6 +18,7 @@ var All = []*rules.Rule{
 	rootAfterLogin,
 	serviceAccountUsed,
 	newAccountLogin,
+	newKeyUsed,
 	privilegeExploitLog,
 
 	// What lies on the disk.
@@ -57,10 +58,12 @@ var All = []*rules.Rule{
 	commandEscalation,
 	commandCoverTracks,
 	commandMining,
+	commandExfiltration,
 
 	// Traces removed.
 	historyDisabled,
 	logCleared,
+	logGap,
 	logDeleted,
 	loggingMasked,
 	immutableFile,

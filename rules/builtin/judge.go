@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"deadbox/rules"
@@ -31,6 +32,8 @@ const (
 	escalates                    // a tool or exploit that serves to become root
 	takesCredentials             // password hashes are copied or cracked
 	mines                        // a miner of cryptocurrency
+	sendsAway                    // files are sent to a stranger
+	packs                        // files are packed where nobody looks
 )
 
 // act is one deed of a line, how grave, and why it is thought so.
@@ -294,6 +297,11 @@ func (j *judgement) pipelines(cs []command) {
 					}
 				}
 			}
+			if k > 0 && connects(c) && slices.ContainsFunc(c.args(), stranger) {
+				if n := pipe[k-1].name(); n == "tar" || n == "cat" || n == "gzip" || n == "base64" || n == "mysqldump" || n == "pg_dump" || n == "dd" || n == "zip" {
+					j.add(sendsAway, rules.High, show(n)+" is piped into "+show(c.name()))
+				}
+			}
 			switch {
 			case downloads(c):
 				get = c
@@ -500,7 +508,75 @@ func (j *judgement) one(c *command) {
 	case "john", "hashcat":
 		j.add(takesCredentials, rules.Medium, "passwords are cracked with "+name)
 	}
+	j.sends(c)
 	j.tool(name)
+}
+
+// stranger grades the first place that a word of a command names: a bare
+// address or a site for anyone's files.
+func stranger(w string) bool {
+	_, rest, ok := strings.Cut(w, "://")
+	if !ok {
+		rest = w
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = host[i+1:]
+	}
+	if anonymousHost(strings.ToLower(host)) {
+		return true
+	}
+	name, _, _ := strings.Cut(host, ":")
+	a, err := netip.ParseAddr(name)
+	return err == nil && !a.IsLoopback() && !a.IsUnspecified()
+}
+
+// sends looks for files that are packed and sent away.
+func (j *judgement) sends(c *command) {
+	args := c.args()
+	there := false
+	for _, w := range args {
+		there = there || stranger(w)
+	}
+	file := func() string { return "a file is sent: " }
+	switch c.name() {
+	case "curl":
+		for i, w := range args {
+			upload := w == "-T" || w == "--upload-file" || strings.HasPrefix(w, "-T") && len(w) > 2 || strings.HasPrefix(w, "--upload-file=") ||
+				(w == "-F" || w == "--form") && i+1 < len(args) && strings.Contains(args[i+1], "=@") || w == "--data-binary" && i+1 < len(args) && strings.HasPrefix(args[i+1], "@")
+			if upload && there {
+				j.add(sendsAway, rules.High, file()+show(c.name()+" "+w))
+			}
+		}
+	case "wget":
+		for _, w := range args {
+			if (w == "--post-file" || strings.HasPrefix(w, "--post-file=") || strings.HasPrefix(w, "--body-file=")) && there {
+				j.add(sendsAway, rules.High, file()+"wget --post-file")
+			}
+		}
+	case "nc", "ncat", "netcat", "nc.traditional", "nc.openbsd":
+		for _, r := range c.redirects {
+			if r.op == "<" && there && !strings.HasPrefix(r.target, "/dev/") {
+				j.add(sendsAway, rules.High, file()+"netcat")
+			}
+		}
+	case "scp", "rsync", "sftp":
+		for _, w := range args {
+			if strings.Contains(w, ":") && stranger(w) {
+				j.add(sendsAway, rules.Low, "files are copied to or from an address: "+show(w))
+			}
+		}
+	case "tar", "zip", "7z", "7za", "rar":
+		for i, w := range args {
+			archive := strings.HasSuffix(w, ".tgz") || strings.HasSuffix(w, ".gz") || strings.HasSuffix(w, ".tar") || strings.HasSuffix(w, ".zip") || strings.HasSuffix(w, ".7z") || strings.HasSuffix(w, ".rar") || strings.HasSuffix(w, ".bz2") || strings.HasSuffix(w, ".xz")
+			creates := c.name() != "tar" || len(args) > 0 && strings.Contains(args[0], "c") && !strings.Contains(args[0], "x") || slices.Contains(args, "--create")
+			if p := j.resolve(w); archive && creates && i > 0 && i < len(args)-1 {
+				if s, ok := tempSeverity(p); ok && s >= rules.High {
+					j.add(packs, rules.Medium, "files are packed into "+showPath(p))
+				}
+			}
+		}
+	}
 }
 
 func histVariable(name string) bool {

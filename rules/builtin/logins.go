@@ -10,6 +10,9 @@ import (
 	"deadbox/timeline"
 )
 
+// loginKinds are the kinds of records that tell of logins.
+var loginKinds = []string{timeline.KindAuth, timeline.KindSyslog}
+
 // Bounds of what is kept of a log of logins. A server on the Internet is
 // knocked at from a hundred thousand addresses a year.
 const (
@@ -21,10 +24,32 @@ const (
 	bucketLength = 600 // seconds
 )
 
-// logins follows who failed and who came in, by address.
+// logins follows who failed and who came in, by address. Some systems log
+// this to auth.log or secure, some to messages, a few to both: what the first
+// says counts, and the second only where there is no first.
 type logins struct {
+	auth, syslog visitors
+}
+
+type visitors struct {
 	by   map[string]*visitor
 	left int // lines of addresses that had no room
+}
+
+// all are those of the log that counts.
+func (l *logins) all() *visitors {
+	if len(l.auth.by) > 0 {
+		return &l.auth
+	}
+	return &l.syslog
+}
+
+func (l *logins) record(r *timeline.Record) {
+	if r.Kind == timeline.KindSyslog {
+		l.syslog.record(r)
+	} else {
+		l.auth.record(r)
+	}
 }
 
 // visitor is an address that tried to log in.
@@ -65,9 +90,9 @@ func remote(address string) bool {
 	return true
 }
 
-func (l *logins) record(r *timeline.Record) {
+func (l *visitors) record(r *timeline.Record) {
 	action := r.Fields["action"]
-	if action != "login-failed" && action != "login-accepted" {
+	if action != "login-failed" && action != "login-accepted" && action != "invalid-user" {
 		return
 	}
 	address := r.Fields["address"]
@@ -98,6 +123,10 @@ func (l *logins) record(r *timeline.Record) {
 	} else if m == "publickey" {
 		return // a client offers each of its keys
 	}
+	v.name(r.Fields["account"], t.Unix())
+	if action == "invalid-user" {
+		return // the failure itself has a line of its own
+	}
 	n := int32(1)
 	if c, ok := accountID(r.Fields["count"]); ok && c > 1 && c < 1<<20 {
 		n = int32(c)
@@ -110,22 +139,27 @@ func (l *logins) record(r *timeline.Record) {
 	} else {
 		v.overflow += int(n)
 	}
-	if name := r.Fields["account"]; name != "" {
-		if v.names == nil {
-			v.names = map[string]int64{}
-		}
-		if s, ok := v.names[name]; ok {
-			v.names[name] = min(s, t.Unix())
-		} else if len(v.names) < maxNames {
-			v.names[strings.Clone(name)] = t.Unix()
-		}
-	}
 	p := placedLine{t, r.Evidence}
 	if v.first.at.IsZero() || t.Before(v.first.at) {
 		v.first = p
 	}
 	if !t.Before(v.last.at) {
 		v.last = p
+	}
+}
+
+// name keeps an account that the address failed as.
+func (v *visitor) name(name string, at int64) {
+	if name == "" {
+		return
+	}
+	if v.names == nil {
+		v.names = map[string]int64{}
+	}
+	if s, ok := v.names[name]; ok {
+		v.names[name] = min(s, at)
+	} else if len(v.names) < maxNames {
+		v.names[strings.Clone(name)] = at
 	}
 }
 
@@ -173,8 +207,8 @@ const (
 // guesses gives the logins that came after guessing, in order of time.
 func (l *logins) guesses() []guess {
 	var out []guess
-	for address, v := range l.by {
-		if len(v.success) == 0 || len(v.buckets) == 0 {
+	for address, v := range l.all().by {
+		if len(v.success) == 0 || len(v.buckets) == 0 && len(v.names) == 0 {
 			continue
 		}
 		for _, s := range v.success {
@@ -198,10 +232,11 @@ func (l *logins) guesses() []guess {
 }
 
 func (l *logins) notes() []string {
-	if l.left == 0 {
+	left := l.all().left
+	if left == 0 {
 		return nil
 	}
-	return []string{plural(l.left, "line") + " of addresses beyond the first " + plural(maxAddresses, "address") + " were not looked at"}
+	return []string{plural(left, "line") + " of addresses beyond the first " + plural(maxAddresses, "address") + " were not looked at"}
 }
 
 // bruteForceChecker tells guessing with success from spraying.
@@ -259,7 +294,7 @@ func (c *bruteForceChecker) Findings() []rules.Finding {
 	gs.All(func(_ string, g *rules.Group) {
 		f := g.Finding()
 		// The failures belong to what the finding rests on.
-		if v := c.by[f.Address]; v != nil {
+		if v := c.all().by[f.Address]; v != nil {
 			for _, p := range []placedLine{v.last, v.first} {
 				if p.at.IsZero() || slices.Contains(f.Evidence, p.ev) {
 					continue
@@ -300,7 +335,7 @@ clients offer each of theirs. Critical as root or after a hundred failures; medi
 Innocent: a job with an old password whose keeper then repairs it from the same address.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1110.001", "T1078"},
-	Kinds:      []string{timeline.KindAuth},
+	Kinds:      loginKinds,
 	New:        func(*rules.Env) rules.Checker { return &bruteForceChecker{burst: true} },
 	True: []rules.Example{
 		{Name: "guessed", Severity: rules.High, Records: append(failedLogins("203.0.113.9", 0, 15, "alice"), accepted(16, "203.0.113.9", "alice", "password"))},
@@ -325,7 +360,7 @@ var sprayedLogin = &rules.Rule{
 Innocent: a gateway behind which many people sit.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1110.003", "T1078"},
-	Kinds:      []string{timeline.KindAuth},
+	Kinds:      loginKinds,
 	New:        func(*rules.Env) rules.Checker { return &bruteForceChecker{} },
 	True: []rules.Example{
 		{Name: "sprayed", Severity: rules.High, Records: append(failedLogins("203.0.113.9", 0, 6, "root", "admin", "test", "oracle", "alice", "bob"), accepted(4000, "203.0.113.9", "bob", "password"))},
@@ -412,7 +447,7 @@ var rootAfterLogin = &rules.Rule{
 Innocent: where those are.`,
 	Severity:   rules.Critical,
 	Techniques: []string{"T1548.003", "T1078"},
-	Kinds:      []string{timeline.KindAuth},
+	Kinds:      loginKinds,
 	New:        func(*rules.Env) rules.Checker { return &rootChecker{} },
 	True: []rules.Example{{Name: "sudo", Severity: rules.Critical, Records: slices.Concat(failedLogins("203.0.113.9", 0, 15, "alice"), []timeline.Record{
 		accepted(16, "203.0.113.9", "alice", "password"), anAuth(20, "sudo", "account", "alice", "target", "root", "command", "/bin/bash")})}},
@@ -432,9 +467,27 @@ Innocent: an application that its packager lets run one command with sudo (mediu
 a history too (medium).`,
 	Severity:   rules.High,
 	Techniques: []string{"T1078.003"},
-	Kinds:      []string{timeline.KindAuth, timeline.KindCommand},
-	New: lineRule(func(_ *rules.Env, r *timeline.Record) *lineHit {
+	Kinds:      []string{timeline.KindAuth, timeline.KindSyslog, timeline.KindCommand},
+	New: lineRule(func(env *rules.Env, r *timeline.Record) *lineHit {
 		account := r.Fields["account"]
+		if r.Fields["action"] == "session-opened" {
+			// "session opened for user root by www-data(uid=33)", of su and sudo.
+			if s := r.Fields["service"]; s != "su" && s != "su-l" && s != "sudo" || account != "root" {
+				return nil
+			}
+			by := r.Fields["by"]
+			if id, ok := accountID(r.Fields["by_uid"]); ok && by == "" {
+				by = env.AccountName(id)
+			}
+			if !daemonAccounts[by] {
+				return nil
+			}
+			s := rules.High
+			if r.Fields["service"] == "sudo" {
+				s = rules.Medium
+			}
+			return &lineHit{key: r.Fields["service"] + "\x00" + by, severity: s, account: by, summary: "The service account " + show(by) + " opened a session of root with " + show(r.Fields["service"])}
+		}
 		if !daemonAccounts[account] {
 			return nil
 		}
@@ -463,11 +516,13 @@ a history too (medium).`,
 	True: []rules.Example{
 		one("login", rules.High, accepted(0, "198.51.100.7", "games", "password")),
 		one("su", rules.High, anAuth(0, "su", "program", "su", "account", "www-data", "target", "root")),
+		withEnv(debianEnv, one("session of root", rules.High, anAuth(0, "session-opened", "program", "su", "service", "su", "account", "root", "by_uid", "33"))),
 		one("sudo", rules.Medium, anAuth(0, "sudo", "program", "sudo", "account", "www-data", "target", "root", "command", "/usr/bin/find . -exec /bin/sh ;")),
 		one("history", rules.Medium, aCommand("www-data", "id")),
 	},
 	False: []rules.Example{
-		quiet("root becomes the service", anAuth(0, "su", "program", "su", "account", "root", "target", "www-data"), anAuth(0, "session-opened", "program", "su", "account", "www-data")),
+		quiet("root becomes the service", anAuth(0, "su", "program", "su", "account", "root", "target", "www-data"), anAuth(0, "session-opened", "program", "su", "service", "su", "account", "www-data", "by", "root", "by_uid", "0")),
+		withEnv(debianEnv, quiet("people become root", anAuth(0, "session-opened", "program", "su", "service", "su", "account", "root", "by", "alice", "by_uid", "1000"))),
 		quiet("cron", anAuth(0, "session-opened", "program", "CRON", "account", "www-data")),
 		quiet("anonymous FTP", anAuth(0, "login-accepted", "program", "vsftpd", "account", "ftp", "address", "192.0.2.7")),
 		quiet("people and services that are worked with", accepted(0, "192.0.2.7", "alice", "publickey"), aCommand("postgres", "psql")),
@@ -479,13 +534,18 @@ type newAccountChecker struct {
 	made   map[string]madeAccount
 	logins map[string]success // first login by account
 	from   map[string]string
-	first  time.Time // of the log
+	groups map[string]groupJoin // by account: the first that leads to root
+	first  time.Time            // of the log
+}
+
+type groupJoin struct {
+	placedLine
+	group string
 }
 
 type madeAccount struct {
 	placedLine
-	zero  bool
-	group string
+	zero bool
 }
 
 func (c *newAccountChecker) Record(r *timeline.Record) {
@@ -510,7 +570,16 @@ func (c *newAccountChecker) Record(r *timeline.Record) {
 		}
 		m := r.Fields["message"]
 		if old, ok := c.made[name]; !ok || t.Before(old.at) {
-			c.made[strings.Clone(name)] = madeAccount{placedLine: placedLine{t, r.Evidence}, zero: strings.Contains(m, "UID=0,") || strings.HasSuffix(m, "UID=0")}
+			c.made[strings.Clone(name)] = madeAccount{placedLine: placedLine{t, r.Evidence}, zero: r.Fields["uid"] == "0" || strings.Contains(m, "UID=0,") || strings.HasSuffix(m, "UID=0")}
+		}
+	case "group-member-added", "usermod":
+		if name := r.Fields["account"]; rootGroups[r.Fields["group"]] && len(c.groups) < maxNames*64 {
+			if old, ok := c.groups[name]; !ok || t.Before(old.at) {
+				if c.groups == nil {
+					c.groups = map[string]groupJoin{}
+				}
+				c.groups[strings.Clone(name)] = groupJoin{placedLine{t, r.Evidence}, strings.Clone(r.Fields["group"])}
+			}
 		}
 	case "login-accepted":
 		name := r.Fields["account"]
@@ -542,6 +611,10 @@ func (c *newAccountChecker) Findings() []rules.Finding {
 		case l.method == "password":
 			s = rules.Medium
 		}
+		join, joined := c.groups[name]
+		if joined = joined && !join.at.Before(m.at) && join.at.Sub(m.at) <= 24*time.Hour; joined && s < rules.Critical {
+			s++
+		}
 		g := gs.Get(name)
 		g.Raise(s)
 		g.Account = name
@@ -550,6 +623,10 @@ func (c *newAccountChecker) Findings() []rules.Finding {
 		g.Summary = "The account " + show(name) + " was made"
 		if m.zero {
 			g.Summary += " with user id 0"
+		}
+		if joined {
+			g.Add(join.ev, join.at, "")
+			g.Summary += ", put into the group " + show(join.group)
 		}
 		if in {
 			g.Address = c.from[name]
@@ -563,16 +640,18 @@ func (c *newAccountChecker) Findings() []rules.Finding {
 var newAccountLogin = &rules.Rule{
 	ID:    "new-account-login",
 	Title: "An account was made and soon used from the network",
-	Doc: `The log says that an account was made, and within a day someone logged in as it; or that it was made with user id 0. Medium with a password, low with a key.
+	Doc: `The log says that an account was made, and within a day someone logged in as it; or that it was made with user id 0. Medium with a password, low with a key, graver if it was put into a group that leads to root.
 Accounts that are made in the first hours of the log belong to the setting up of the system and are not reported.
 Innocent: a new colleague.`,
 	Severity:   rules.Medium,
 	Techniques: []string{"T1136.001", "T1078.003"},
-	Kinds:      []string{timeline.KindAuth},
+	Kinds:      loginKinds,
 	New:        func(*rules.Env) rules.Checker { return &newAccountChecker{} },
 	True: []rules.Example{
 		{Name: "made and used", Severity: rules.Medium, Records: []timeline.Record{accepted(-5000, "192.0.2.7", "alice", "publickey"),
 			anAuth(0, "useradd", "program", "useradd", "account", "support", "message", "new user: name=support, UID=1003, GID=1003, home=/home/support, shell=/bin/bash"), accepted(10, "198.51.100.7", "support", "password")}},
+		{Name: "made, put into sudo, and used", Severity: rules.High, Records: []timeline.Record{accepted(-5000, "192.0.2.7", "alice", "publickey"),
+			anAuth(0, "useradd", "program", "useradd", "account", "support", "uid", "1003"), anAuth(1, "group-member-added", "program", "usermod", "account", "support", "group", "sudo"), accepted(10, "198.51.100.7", "support", "password")}},
 		one("user id 0", rules.Critical, anAuth(0, "useradd", "program", "useradd", "account", "sys2", "message", "new user: name=sys2, UID=0, GID=0, home=/root, shell=/bin/bash")),
 	},
 	False: []rules.Example{
@@ -581,6 +660,77 @@ Innocent: a new colleague.`,
 		quiet("used much later", accepted(-5000, "192.0.2.7", "alice", "publickey"), anAuth(0, "useradd", "program", "useradd", "account", "bob", "message", "new user: name=bob, UID=1001"), accepted(6000, "192.0.2.8", "bob", "publickey")),
 	},
 }
+
+// newKeyChecker links logins with a key to whether the baseline has the key.
+type newKeyChecker struct {
+	env    *rules.Env
+	groups rules.Groups
+}
+
+func (c *newKeyChecker) Record(r *timeline.Record) {
+	if c.env.KnownKeys == nil || r.Fields["action"] != "login-accepted" {
+		return
+	}
+	print := r.Fields["fingerprint"]
+	if !strings.HasPrefix(print, "SHA256:") || c.env.KnownKeys[print] || r.Fields["certificate"] != "" {
+		return
+	}
+	account := r.Fields["account"]
+	s := rules.Medium
+	if account == "root" || daemonAccounts[account] {
+		s = rules.High
+	}
+	g := c.groups.Get(print + "\x00" + account)
+	g.Raise(s)
+	g.Account = strings.Clone(account)
+	if address := r.Fields["address"]; g.Count == 0 {
+		g.Address = strings.Clone(address)
+	} else if g.Address != address {
+		g.Address = ""
+	}
+	t, note := when(r)
+	g.Add(r.Evidence, t, note)
+	g.AddPath(r.Evidence.Path)
+	if g.First().Equal(t) {
+		g.Summary = show(r.Fields["address"]) + " logged in as " + show(account) + " with the key " + show(print) + ", which the baseline does not have"
+	}
+}
+
+func (c *newKeyChecker) Findings() []rules.Finding {
+	return c.groups.Findings(func(g *rules.Group) string {
+		if g.Count > 1 {
+			return g.Summary + "; " + plural(g.Count, "login") + " with it in all"
+		}
+		return g.Summary
+	})
+}
+
+func withKey(minute int, account, print string) timeline.Record {
+	return anAuth(minute, "login-accepted", "address", "198.51.100.7", "account", account, "method", "publickey", "fingerprint", print)
+}
+
+var newKeyUsed = &rules.Rule{
+	ID:    "new-key-used",
+	Title: "Someone logged in with a key that the baseline does not have",
+	Doc: `Logins over SSH whose key, by its fingerprint in the log, is in no authorized_keys of the baseline. High as root or a service. The key may be gone from the
+image by now.
+Innocent: a key that an administrator added since the baseline, or removed before it. Keys signed by an authority are not reported.`,
+	Severity:   rules.High,
+	Techniques: []string{"T1098.004", "T1021.004"},
+	Kinds:      loginKinds,
+	New:        func(env *rules.Env) rules.Checker { return &newKeyChecker{env: env} },
+	True: []rules.Example{
+		withEnv(knowsOneKey, one("root", rules.High, withKey(0, "root", "SHA256:bbbb"))),
+		withEnv(knowsOneKey, one("user", rules.Medium, withKey(0, "alice", "SHA256:bbbb"))),
+	},
+	False: []rules.Example{
+		withEnv(knowsOneKey, quiet("known key", withKey(0, "root", "SHA256:aaaa"))),
+		withEnv(knowsOneKey, quiet("password", accepted(0, "192.0.2.7", "alice", "password"))),
+		quiet("no baseline", withKey(0, "root", "SHA256:bbbb")),
+	},
+}
+
+var knowsOneKey = rules.Env{Baseline: true, KnownKeys: map[string]bool{"SHA256:aaaa": true}}
 
 var rootkitModules = set("diamorphine reptile reptile_module adore adore_ng suterusu rkit lkm_rootkit rootkit kovid puszek nurupo_rootkit caraxes singularity_rk")
 

@@ -329,6 +329,7 @@ func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	noun, of, _ := strings.Cut(noun, " of ")
 	switch {
 	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ey"):
 		noun = noun[:len(noun)-1] + "ies"
@@ -336,6 +337,9 @@ func plural(n int, noun string) string {
 		noun += "es"
 	default:
 		noun += "s"
+	}
+	if of != "" {
+		noun += " of " + of
 	}
 	return strconv.Itoa(n) + " " + noun
 }

@@ -143,7 +143,7 @@ func (c *stringsChecker) Record(r *timeline.Record) {
 			return
 		}
 		s = rules.Medium
-		if inSystem(path) && c.env.Packages == false {
+		if inSystem(path) && !c.env.Packages {
 			s = rules.Low
 		}
 	}

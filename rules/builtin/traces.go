@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,7 +181,7 @@ type logChecker struct {
 	empty    map[string]emptyLog
 	rotated  map[string][]int64 // live log: times, in seconds, at which a rotated one of it changed
 	linked   rules.Groups
-	overflow bool
+	earliest time.Time // of the lines of logins and of the system
 }
 
 type emptyLog struct {
@@ -219,6 +221,12 @@ func rotatedOf(path string) string {
 }
 
 func (c *logChecker) Record(r *timeline.Record) {
+	if r.Kind == timeline.KindAuth || r.Kind == timeline.KindSyslog {
+		if t, _ := when(r); !t.IsZero() && (c.earliest.IsZero() || t.Before(c.earliest)) {
+			c.earliest = t
+		}
+		return
+	}
 	f := r.File
 	if r.Kind == timeline.KindChange {
 		if r.Change == nil || r.Change.After == nil {
@@ -263,7 +271,7 @@ func (c *logChecker) Record(r *timeline.Record) {
 	}
 	// Some logs are empty on every server that nothing happened to.
 	switch f.Path {
-	case "/var/log/btmp", "/var/log/lastlog", "/var/log/faillog", "/var/log/tallylog", "/var/log/cron", "/var/log/cron.log", "/var/log/user.log", "/var/log/maillog", "/var/log/mail.log":
+	case "/var/log/faillog", "/var/log/tallylog", "/var/log/cron", "/var/log/cron.log", "/var/log/user.log", "/var/log/maillog", "/var/log/mail.log":
 		return
 	}
 	if f.Type != filesystem.Regular || f.Size != 0 || !f.Times.Born.Known || !f.Times.Modified.Known {
@@ -292,6 +300,11 @@ func (c *logChecker) Findings() []rules.Finding {
 		if near {
 			continue
 		}
+		// These two may be empty since the image was sealed; not if the server was in use
+		// before they were emptied.
+		if (p == "/var/log/btmp" || p == "/var/log/lastlog") && (c.earliest.IsZero() || e.at.Sub(c.earliest) < 24*time.Hour) {
+			continue
+		}
 		g := gs.Get(p)
 		g.Raise(min(emptySeverity(p), rules.High))
 		g.AddPath(p)
@@ -309,18 +322,21 @@ that was made or renamed within a quarter of an hour would say so. Also a log th
 Innocent: an administrator who made room on a full disk; an image that was sealed and never started (both look the same: ask).`,
 	Severity:   rules.High,
 	Techniques: []string{"T1685.006"},
-	Kinds:      []string{timeline.KindFile, timeline.KindChange},
+	Kinds:      []string{timeline.KindFile, timeline.KindChange, timeline.KindAuth, timeline.KindSyslog},
 	New:        func(env *rules.Env) rules.Checker { return &logChecker{env: env} },
 	True: []rules.Example{
 		one("emptied in place", rules.High, aFile("/var/log/auth.log", size(0), born(at(-3*1440)))),
 		one("accounting emptied", rules.High, aFile("/var/log/wtmp", size(0), born(at(-30*1440)))),
 		one("link", rules.High, aFile("/var/log/wtmp", link("/dev/null"))),
+		{Name: "last logins, in use before", Severity: rules.High, Records: []timeline.Record{
+			aFile("/var/log/lastlog", size(0), born(at(-30*1440))), anAuth(-5*1440, "session-opened", "account", "alice")}},
 		{Name: "rotation at another time", Severity: rules.Medium, Records: []timeline.Record{
 			aFile("/var/log/syslog", size(0), born(at(-600))), aFile("/var/log/syslog.1", inodeChanged(at(-600)), born(at(-2000)), modified(at(-600)))}},
 	},
 	False: []rules.Example{
 		quiet("just made by a rotation", aFile("/var/log/auth.log", size(0)), aFile("/var/log/auth.log.1", born(at(-7*1440)))),
 		quiet("copied and cut by a rotation", aFile("/var/log/apache2/access.log", size(0), born(at(-90*1440))), aFile("/var/log/apache2/access.log.1", born(at(0)))),
+		quiet("sealed image", aFile("/var/log/lastlog", size(0), born(at(-30*1440))), anAuth(60, "session-opened", "account", "alice")),
 		quiet("fresh system", aFile("/var/log/btmp", size(0)), aFile("/var/log/wtmp", size(0)), aFile("/var/log/lastlog", size(0))),
 		quiet("in use", aFile("/var/log/auth.log", born(at(-7*1440)))),
 		quiet("container's log", aFile("/var/log/nginx/error.log", link("/dev/stderr"))),
@@ -514,5 +530,230 @@ Innocent: administrators lock /etc/passwd and the like (low) and /etc/resolv.con
 		quiet("append-only log", aFile("/var/log/auth.log", flags(filesystem.FlagAppend))),
 		quiet("deployed tree", aFile("/ostree/deploy/x/usr/bin/y", magic("elf"), perm(0o755), flags(filesystem.FlagImmutable))),
 		quiet("no attribute", aFile("/usr/bin/ls", magic("elf"), perm(0o755))),
+	},
+}
+
+// gapChecker looks for hours of which a log has no lines, though it has some
+// of every hour before and after, and other logs have some of these.
+type gapChecker struct {
+	logs  map[string]*hourly // by live log
+	files []timeline.Evidence
+	index map[string]int // of files, by path
+	left  int
+}
+
+// hourly is a log with its rotated ones.
+type hourly struct {
+	hours map[int32]*hourLines
+	kind  logKind
+}
+
+// hourLines are the first and last line of an hour.
+type hourLines struct {
+	first, last gapLine
+}
+
+type gapLine struct {
+	at     int64 // nanoseconds since 1970
+	file   int32 // of gapChecker.files
+	line   int32
+	offset int64
+	length int64
+}
+
+const (
+	maxHours    = 1 << 16 // over all logs
+	minGap      = 3       // hours without a line
+	denseHours  = 48      // hours with lines that a log must have around a gap
+	densePart   = 0.95
+	maxGapsLog  = 3 // a log with more of them is one that often is silent
+	aroundHours = 96
+)
+
+func (c *gapChecker) Record(r *timeline.Record) {
+	if len(r.Stamps) == 0 {
+		return
+	}
+	t := r.Stamps[0].When
+	if t.Year() < 1980 || t.Year() > 2200 || r.Evidence.Path == "" {
+		return
+	}
+	i, ok := c.index[r.Evidence.Path]
+	if !ok {
+		if len(c.files) >= maxLogs {
+			c.left++
+			return
+		}
+		if c.index == nil {
+			c.index, c.logs = map[string]int{}, map[string]*hourly{}
+		}
+		i = len(c.files)
+		ev := r.Evidence
+		ev.Path = strings.Clone(ev.Path)
+		c.files = append(c.files, ev)
+		c.index[ev.Path] = i
+	}
+	live := c.live(i)
+	l := c.logs[live]
+	if l == nil {
+		l = &hourly{hours: map[int32]*hourLines{}, kind: logFile(live)}
+		c.logs[live] = l
+	}
+	p := gapLine{t.UnixNano(), int32(i), int32(min(r.Evidence.Line, 1<<31-1)), r.Evidence.Offset, r.Evidence.Length}
+	hour := int32(t.Unix() / 3600)
+	h := l.hours[hour]
+	if h == nil {
+		if len(l.hours) >= maxHours {
+			c.left++
+			return
+		}
+		l.hours[hour] = &hourLines{p, p}
+		return
+	}
+	if p.at < h.first.at {
+		h.first = p
+	}
+	if p.at >= h.last.at {
+		h.last = p
+	}
+}
+
+func (c *gapChecker) live(i int) string {
+	path := c.files[i].Path
+	if live := rotatedOf(path); live != "" {
+		return live
+	}
+	return path
+}
+
+func (c *gapChecker) evidence(p gapLine) timeline.Evidence {
+	ev := c.files[p.file]
+	ev.Line, ev.Offset, ev.Length = int(p.line), p.offset, p.length
+	return ev
+}
+
+func (c *gapChecker) Notes() []string {
+	if c.left == 0 {
+		return nil
+	}
+	return []string{plural(c.left, "line") + " of logs had no room to be counted"}
+}
+
+type gap struct {
+	from, to int32 // the hours with lines before and after
+}
+
+func (c *gapChecker) Findings() []rules.Finding {
+	var gs rules.Groups
+	names := make([]string, 0, len(c.logs))
+	for n := range c.logs {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		l := c.logs[name]
+		if l.kind < systemLog {
+			continue // who reads a site decides when its log is silent
+		}
+		hours := make([]int32, 0, len(l.hours))
+		for h := range l.hours {
+			hours = append(hours, h)
+		}
+		slices.Sort(hours)
+		var gaps []gap
+		for i := 1; i < len(hours); i++ {
+			g := gap{hours[i-1], hours[i]}
+			if g.to-g.from-1 < minGap || g.to-g.from > 24*60 || !dense(hours, i) {
+				continue
+			}
+			// Other logs must show that the server was up.
+			up := 0
+			for h := g.from + 1; h < g.to; h++ {
+				for other, o := range c.logs {
+					if other != name && o.hours[h] != nil {
+						up++
+						break
+					}
+				}
+			}
+			if up >= 2 && up*2 >= int(g.to-g.from-1) {
+				gaps = append(gaps, g)
+			}
+		}
+		if len(gaps) > maxGapsLog {
+			continue
+		}
+		for _, g := range gaps {
+			before, after := l.hours[g.from].last, l.hours[g.to].first
+			f := gs.Get(name + "\x00" + strconv.Itoa(int(g.from)))
+			s := rules.Medium
+			if l.kind == loginLog && (after.line == 1 || g.to-g.from > 12) {
+				s = rules.High
+			}
+			f.Raise(s)
+			t1, t2 := time.Unix(0, before.at).UTC(), time.Unix(0, after.at).UTC()
+			f.Add(c.evidence(before), t1, "the last line before the gap")
+			f.Add(c.evidence(after), t2, "")
+			f.AddPath(c.files[before.file].Path)
+			f.AddPath(c.files[after.file].Path)
+			f.Summary = "The log " + showPath(name) + " has a line of nearly every hour, but none from " + t1.Format(time.RFC3339) + " to " + t2.Format(time.RFC3339) + ", while other logs go on"
+			if after.line == 1 {
+				f.Summary += "; " + showPath(c.files[after.file].Path) + " begins after it"
+			}
+		}
+	}
+	return gs.Findings(nil)
+}
+
+// dense reports whether nearly every hour has lines, in the days before and
+// after the gap that ends at hours[i].
+func dense(hours []int32, i int) bool {
+	count, span := 0, int32(0)
+	j := i - 1
+	for j > 0 && hours[i-1]-hours[j-1] < aroundHours {
+		j--
+	}
+	count += i - j
+	span += hours[i-1] - hours[j] + 1
+	k := i
+	for k+1 < len(hours) && hours[k+1]-hours[i] < aroundHours {
+		k++
+	}
+	count += k - i + 1
+	span += hours[k] - hours[i] + 1
+	return count >= denseHours && float64(count) >= densePart*float64(span)
+}
+
+// hourlyLines are lines of a log, one an hour, but for some hours.
+func hourlyLines(kind, path string, from, to int, without ...int) []timeline.Record {
+	var out []timeline.Record
+	for h := from; h < to; h++ {
+		if len(without) == 2 && h >= without[0] && h < without[1] {
+			continue
+		}
+		out = append(out, aLine(kind, path, h+1, at(60*h), "program", "CRON", "message", "x"))
+	}
+	return out
+}
+
+var logGap = &rules.Rule{
+	ID:    "log-gap",
+	Title: "Lines are missing from a log",
+	Doc: `Three hours or more of which a log of logins or of the system has no line, though it has some of at least 95 of 100 hours in the four days before and after, and other
+logs have lines of most of these hours. Whoever empties a log, or cuts lines out of it, leaves this. High for logs of logins if the gap is longer than half a day or the
+log begins after it.
+Innocent: a logging service that was down while others wrote on.`,
+	Severity:   rules.Medium,
+	Techniques: []string{"T1685.006"},
+	Kinds:      []string{timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess},
+	New:        func(*rules.Env) rules.Checker { return &gapChecker{} },
+	True: []rules.Example{
+		{Name: "cut out", Severity: rules.Medium, Records: slices.Concat(hourlyLines(timeline.KindAuth, "/var/log/auth.log", 0, 120, 60, 66), hourlyLines(timeline.KindSyslog, "/var/log/syslog", 0, 120))},
+		{Name: "emptied", Severity: rules.High, Records: slices.Concat(hourlyLines(timeline.KindAuth, "/var/log/auth.log.1", 0, 60), hourlyLines(timeline.KindAuth, "/var/log/auth.log", 80, 140), hourlyLines(timeline.KindSyslog, "/var/log/syslog", 0, 140))},
+	},
+	False: []rules.Example{
+		{Name: "server was off", Records: slices.Concat(hourlyLines(timeline.KindAuth, "/var/log/auth.log", 0, 120, 60, 66), hourlyLines(timeline.KindSyslog, "/var/log/syslog", 0, 120, 60, 66))},
+		{Name: "whole", Records: slices.Concat(hourlyLines(timeline.KindAuth, "/var/log/auth.log", 0, 120), hourlyLines(timeline.KindSyslog, "/var/log/syslog", 0, 120))},
+		{Name: "seldom written", Records: slices.Concat(hourlyLines(timeline.KindSyslog, "/var/log/kern.log", 0, 2), hourlyLines(timeline.KindSyslog, "/var/log/kern.log", 90, 92), hourlyLines(timeline.KindAuth, "/var/log/auth.log", 0, 120))},
 	},
 }

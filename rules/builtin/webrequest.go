@@ -32,9 +32,6 @@ var attackNames = [...]string{
 	template: "injection of an expression", shellshock: "Shellshock", inclusion: "file inclusion", phpCode: "PHP code", commandInjection: "command injection", webShell: "use of a web shell",
 }
 
-// runsCode reports whether success means that the attacker's code ran.
-func (a attack) runsCode() bool { return a >= knownHole }
-
 // telling are the bytes that no plain request holds, or that make it worth a
 // closer look.
 var telling = func() (t [256]bool) {
@@ -320,7 +317,7 @@ func (m *requestMatcher) plainPath(path, url string, best *match) {
 		}
 	}
 	if strings.HasSuffix(l, "/etc/passwd") || strings.HasSuffix(l, "/etc/shadow") || strings.HasPrefix(l, "/proc/self/") || strings.HasSuffix(l, "/boot.ini") || strings.HasSuffix(l, "/win.ini") {
-		better(best, traversal, "the path "+show(path), true)
+		better(best, traversal, "the path "+show(path), false)
 	}
 }
 
@@ -513,6 +510,9 @@ func (m *requestMatcher) param(p *param, url, path string, best *match) {
 		}
 	}
 	if !special {
+		if isReadingCommand(l) {
+			better(best, commandInjection, say(), true)
+		}
 		if strings.IndexByte(v, ' ') >= 0 && isSQLInjection(v) {
 			better(best, sqlInjection, say(), false)
 		} else if sqlCatalogues[l] || strings.HasPrefix(l, "information_schema.") {
@@ -586,6 +586,10 @@ func looksLikeArguments(rest string) bool {
 		return false
 	}
 	f, _, _ := strings.Cut(rest, " ")
+	f = strings.TrimRight(f, "`;|)&'\"#")
+	if f == "" {
+		return false
+	}
 	if f[0] == '/' || f[0] == '-' && len(f) > 1 || f[0] == '.' && strings.Contains(f, "/") || f[0] == '~' || f[0] == '"' || f[0] == '\'' || f[0] == '$' || f[0] == '*' {
 		return true
 	}
@@ -680,8 +684,7 @@ func isCommand(v, l string, inPath bool) bool {
 			return !inPath || c != ';' || args
 		}
 	}
-	// "cat /etc/passwd" alone is no injection by its signs; as the whole value it is.
-	if first, rest, ok := strings.Cut(strings.TrimSpace(l), " "); ok && (wordCommands[base(first)] || plainCommands[base(first)]) && (strings.HasPrefix(rest, "/etc/passwd") || strings.HasPrefix(rest, "/etc/shadow")) {
+	if isReadingCommand(l) {
 		return true
 	}
 	// "/usr/bin/id|": a program by its path, and a pipe.
@@ -689,6 +692,13 @@ func isCommand(v, l string, inPath bool) bool {
 		return true
 	}
 	return false
+}
+
+// isReadingCommand reports whether a value is a command on the files of
+// accounts: "cat /etc/passwd" has no sign of an injection, and can be nothing else.
+func isReadingCommand(l string) bool {
+	first, rest, ok := strings.Cut(strings.TrimSpace(l), " ")
+	return ok && (wordCommands[base(first)] || plainCommands[base(first)]) && (strings.HasPrefix(rest, "/etc/passwd") || strings.HasPrefix(rest, "/etc/shadow"))
 }
 
 // htmlTags begin what a page must not take from a visitor.
@@ -934,7 +944,7 @@ func (c *exploitChecker) Findings() []rules.Finding {
 			}
 			g.Summary = who + " sent " + plural(g.Count, "request") + " with " + name + ", answered " + statusText(e.status)
 			if before > 0 {
-				g.Summary += " (and " + plural(before, "more") + " that were refused)"
+				g.Summary += " (and " + strconv.Itoa(before) + " more that were refused)"
 			}
 			g.Summary += "; the first of the gravest: " + e.first
 			g.Techniques = attackTechniques(e.attack)

@@ -164,11 +164,11 @@ func isSQLInjection(value string) bool {
 			for word(j, "all") || word(j, "distinct") || at(j).kind == '(' {
 				j++
 			}
-			if word(j, "select") && (j > i+1 || prev.kind == 0 || prev.kind == 'n' || prev.kind != 'w' || selectsValues(t, j)) {
+			if word(j, "select") && (j > i+1 || prev.kind != 0 && prev.kind != 'w' || selectsValues(t, j)) {
 				return true
 			}
 		case w == "select":
-			if prev.kind == '(' || prev.kind == ';' || quote(prev) || prev.kind == '|' || prev.kind == 'o' || prev.kind == '=' || prev.kind == ',' || prev.kind == ')' || i == 0 {
+			if prev.kind == '(' || prev.kind == ';' || quote(prev) || prev.kind == '|' || prev.kind == 'o' || prev.kind == '=' || prev.kind == ',' || prev.kind == ')' {
 				if selectsValues(t, i) {
 					return true
 				}
