@@ -23,6 +23,7 @@ type content struct {
 	size int64
 	runs []filesystem.Extent // sorted by Logical, without gaps, covering size
 	err  error               // why runs are Lost
+	read int                 // blocks of the mapping that were read
 }
 
 func (c *content) Size() int64                  { return c.size }
@@ -95,6 +96,9 @@ func (f *FS) mapContent(in *filesystem.Inode) (*content, error) {
 		return c, nil
 	}
 	if f.fastLink(in) {
+		if in.Size == 0 {
+			return c, nil
+		}
 		c.runs = []filesystem.Extent{{Offset: in.Offset + blockField, Length: in.Size, Kind: filesystem.Inline}}
 		return c, nil
 	}
@@ -111,7 +115,7 @@ func (f *FS) mapContent(in *filesystem.Inode) (*content, error) {
 		f.mapIndirect(&b, raw)
 	}
 	c.runs = b.finish(in)
-	c.err = b.err
+	c.err, c.read = b.err, b.read
 	return c, b.err
 }
 
@@ -123,6 +127,7 @@ type runBuilder struct {
 	runs []filesystem.Extent
 	next int64 // logical byte behind the last run
 	err  error // the first damage
+	read int   // blocks of the mapping that were read
 }
 
 func (b *runBuilder) fail(structure string, offset int64, format string, args ...any) {

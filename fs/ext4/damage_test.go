@@ -692,3 +692,65 @@ func TestUnknownFeatures(t *testing.T) {
 		t.Errorf("features %v", fsys.Info().Features)
 	}
 }
+
+// TestSharedMaps makes many files whose maps lead through the same blocks,
+// over and over: what costs the reader must not grow with the number of ways.
+func TestSharedMaps(t *testing.T) {
+	o, fsys := openSeed(t, "ext2")
+	// Block 600 points 256 times to itself, so that three levels stand for
+	// 16 million blocks; every inode of the table hangs on it.
+	for i := range int64(256) {
+		o.put32(600*1024+4*i, 600)
+	}
+	for in, err := range fsys.Inodes(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.Inum == 2 {
+			continue
+		}
+		o.put16(in.Offset, 0x41ed) // a directory
+		o.put32(in.Offset+4, 0xfffffc00)
+		for k := range int64(15) {
+			o.put32(in.Offset+0x28+4*k, 600)
+		}
+	}
+	m := &meter{r: o, limit: 64 << 20}
+	_, w := survives(t, m, o.size())
+	if m.spilled.Load() {
+		t.Errorf("more than 64 MB are read of an image of 640 kB: %v", w)
+	}
+	if len(w.errs) == 0 {
+		t.Error("nothing is said")
+	}
+
+	o, fsys = openSeed(t, "ext4")
+	// Two nodes of extents, each of whose entries leads to the other.
+	for i, at := range []int64{600 * 1024, 601 * 1024} {
+		o.put16(at, 0xf30a)
+		o.put16(at+2, 84)
+		o.put16(at+4, 84)
+		o.put16(at+6, uint16(3-i))
+		for k := range int64(84) {
+			o.put32(at+12+12*k, uint32(k)*1000)
+			o.put32(at+12+12*k+4, uint32(601-i))
+			o.put32(at+12+12*k+8, 0)
+		}
+	}
+	for in, err := range fsys.Inodes(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.Inum == 2 {
+			continue
+		}
+		o.put16(in.Offset, 0x41ed)
+		o.put32(in.Offset+4, 0xfffffc00)
+		o.put32(in.Offset+0x20, 0x80000)
+		o.put(in.Offset+0x28, 0x0a, 0xf3, 1, 0, 4, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x58, 2, 0, 0, 0, 0, 0, 0)
+	}
+	m = &meter{r: o, limit: 64 << 20}
+	if _, w = survives(t, m, o.size()); m.spilled.Load() || len(w.errs) == 0 {
+		t.Errorf("spilled %v: %v", m.spilled.Load(), w)
+	}
+}

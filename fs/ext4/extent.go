@@ -103,6 +103,7 @@ func (w *extentWalk) child(block uint64, parent int64, depth int, from, to uint6
 		return
 	}
 	w.seen[block] = true
+	w.b.read++
 	buf := make([]byte, w.f.blockSize)
 	if err := w.f.readBlock("extent node", block, w.b.n, buf); err != nil {
 		if w.b.err == nil {

@@ -336,6 +336,7 @@ func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) b
 			part.inode(f, n, raw, offset, allocated)
 		})
 	})
+	spent := int64(0)
 	for _, part := range parts {
 		if len(part.errs) > 0 && len(part.bad) > 0 {
 			for _, err := range part.errs {
@@ -353,6 +354,11 @@ func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) b
 				}
 				continue
 			}
+			// No block maps two files: whoever reads more blocks than there are is led
+			// in circles.
+			if spent > f.size/f.blockSize {
+				return dirs, blocks, yield(filesystem.Entry{}, &filesystem.CorruptError{Structure: "directory", Offset: in.Offset, Inum: in.Inum, Reason: "the maps of the directories before take more blocks than there are; the rest is left out"})
+			}
 			c, err := f.mapContent(in)
 			if err != nil && in.Allocated && !yield(filesystem.Entry{}, err) {
 				return nil, nil, false
@@ -360,6 +366,7 @@ func (f *FS) findDirs(ctx context.Context, yield func(filesystem.Entry, error) b
 			if c == nil {
 				continue
 			}
+			spent += int64(c.read)
 			id := uint32(len(dirs))
 			dirs = append(dirs, dir)
 			if blocks, ok = f.listDirBlocks(c, &dir, id, blocks, yield); !ok {
@@ -404,7 +411,13 @@ func (f *FS) listDirBlocks(c *content, dir *dirInfo, id uint32, blocks []dirBloc
 			if !dir.allocated && !f.blockFree(uint64(b.offset/f.blockSize)) {
 				continue // the block is another file's now
 			}
-			if uint64(len(blocks)) >= min(maxDirBlocks, f.blocks) {
+			if b.offset+f.blockSize > f.size {
+				if dir.allocated && !yield(filesystem.Entry{}, &filesystem.ReadError{Structure: "directory block", Offset: b.offset, Length: run.Length - k, Inum: dir.n, Err: io.ErrUnexpectedEOF}) {
+					return blocks, false
+				}
+				break
+			}
+			if int64(len(blocks)) >= min(maxDirBlocks, f.size/f.blockSize) {
 				return blocks, yield(filesystem.Entry{}, &filesystem.CorruptError{Structure: "directory", Offset: -1, Inum: dir.n, Reason: "too many directory blocks; the rest is left out"})
 			}
 			blocks = append(blocks, b)
