@@ -50,7 +50,7 @@ func TestKeys(t *testing.T) {
 		{"plain", "/root/.ssh/authorized_keys", "ssh-ed25519 " + ed + " a b\n", []string{"account=root " + strings.Replace(edFields, " ", " comment=a b ", 1) + " key_type=ssh-ed25519"}},
 		{"no comment, CRLF", "/home/u/.ssh/authorized_keys2", "  ssh-ed25519  " + ed + "\r\n\r\n", []string{"account=u " + edFields + " key_type=ssh-ed25519"}},
 		{"options", "/etc/ssh/authorized_keys/u", `no-pty,command="sh -c \"a, b\"",from="192.0.2.1" ssh-ed25519 ` + ed + "\n",
-			[]string{`account=u bits=256 command=sh -c "a, b" ` + edFields[len("bits=256 "):len(edFields)] + ` from=192.0.2.1 key_type=ssh-ed25519 options=no-pty,command="sh -c \"a, b\"",from="192.0.2.1"`}},
+			[]string{`account=u bits=256 command=sh -c "a, b" ` + edFields[len("bits=256 "):] + ` from=192.0.2.1 key_type=ssh-ed25519 options=no-pty,command="sh -c \"a, b\"",from="192.0.2.1"`}},
 		{"disabled", "/root/.ssh/authorized_keys", "# a comment\n#ssh-ed25519 " + ed + "\n", []string{"account=root bits=256 disabled=yes " + edFields[len("bits=256 "):] + " key_type=ssh-ed25519"}},
 		{"no key", "/root/.ssh/authorized_keys", "REDIS0009\xfa\nssh-ed25519 AAAA x\nssh-rsa " + ed[:20] + "!\n",
 			[]string{"account=root malformed=yes text=REDIS0009\xfa", "account=root malformed=yes text=ssh-ed25519 AAAA x", "account=root malformed=yes text=ssh-rsa " + ed[:20] + "!"}},

@@ -343,7 +343,7 @@ func argument(s []byte) bool {
 	if end < 0 {
 		end = len(s)
 	}
-	return bytes.IndexAny(s[:end], "/$'\"`%<>*~") >= 0 || s[0] == '-' && end > 1 || s[0] == '+' && end > 1 || end < len(s) && s[end] != ' ' || bytes.IndexAny(s, "|&;>") >= 0 || allDigits(s[:end])
+	return bytes.ContainsAny(s[:end], "/$'\"`%<>*~") || s[0] == '-' && end > 1 || s[0] == '+' && end > 1 || end < len(s) && s[end] != ' ' || bytes.ContainsAny(s, "|&;>") || allDigits(s[:end])
 }
 
 func allDigits(s []byte) bool {
