@@ -18,7 +18,7 @@ type trace struct {
 	Kind    string `json:"kind"`              // of the record that shows it: "file", "web-access", "auth", ...
 	Path    string `json:"path"`              // of the file, or of the log as it lies on the image
 	Time    string `json:"time"`              // when it happened, UTC
-	Line    int    `json:"line,omitempty"`    // of a text file, unpacked
+	Line    int    `json:"line,omitempty"`    // of a text file, unpacked; where the entry begins
 	Text    string `json:"text,omitempty"`    // of that line, or a telling part of it
 	Decoded string `json:"decoded,omitempty"` // what an encoded text says
 	Account string `json:"account,omitempty"`
@@ -324,8 +324,8 @@ func (w *world) attack(programs map[string][]byte) []trace {
 	add(at, trace{ID: "deleted-source", Chapter: "traces removed", Kind: "file", Path: hidden + "/up.c", Account: "root", Deleted: true, What: "the exploit's source, deleted"})
 	at = berlinTime(3, 30, 3, 13, 2)
 	do(at, func(at time.Time) { w.write(authLog, "", at) })
-	add(at, trace{ID: "cleared-auth-log", Chapter: "traces removed", Kind: "file", Path: authLog, Account: "root",
-		What: "auth.log emptied: it goes back to Sunday by its birth, but its first line is of Monday 03:14:50"})
+	add(berlinTime(3, 30, 3, 14, 50), trace{ID: "cleared-auth-log", Chapter: "traces removed", Kind: "auth", log: authLog, Text: "Mar 30 03:14:50 web01 sshd[", Account: "root",
+		What: "auth.log was emptied at 03:13:02: born on Sunday, it begins on Monday with the end of the intruder's session"})
 	at = berlinTime(3, 30, 3, 13, 31)
 	do(at, func(at time.Time) { w.write("/var/log/lastlog", "", at) })
 	add(at, trace{ID: "cleared-lastlog", Chapter: "traces removed", Kind: "file", Path: "/var/log/lastlog", Account: "root", What: "lastlog emptied"})
@@ -388,6 +388,9 @@ func (w *world) locate(traces []trace, decoys []ordinary) {
 			tr.log = tr.Path
 		}
 		tr.Path, tr.Line, tr.Text = w.find(tr.log, words...)
+		if tr.Kind == "command" {
+			tr.Line-- // an entry of a history begins with its time
+		}
 	}
 	for i := range decoys {
 		if d := &decoys[i]; d.log != "" {
