@@ -180,7 +180,7 @@ func sameAsDebugfs(t *testing.T, fsys *ext4.FS, image string, inodes map[filesys
 		say("permissions", fmt.Sprintf("0%03o", in.Mode&0o7777), s.mode)
 		say("uid", in.UID, uint32(s.uid))
 		say("gid", in.GID, uint32(s.gid))
-		say("project", in.Project, s.project)
+		say("project", in.Project, uint32(s.project))
 		if in.Mode.Type() != filesystem.Symlink || !s.isFast {
 			say("size", in.Size, s.size)
 		}

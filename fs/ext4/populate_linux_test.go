@@ -65,6 +65,9 @@ func (p *planter) allowed(what string, err error) bool {
 func (p *planter) mkdir(rel string) { p.check(rel, os.MkdirAll(p.path(rel), 0o755)) }
 
 func (p *planter) bytes(n int64) []byte {
+	if p.rnd == nil {
+		p.rnd = rand.New(rand.NewPCG(1, 2))
+	}
 	b := make([]byte, n)
 	for i := 0; i+8 <= len(b); i += 8 {
 		binary.LittleEndian.PutUint64(b[i:], p.rnd.Uint64())
@@ -99,7 +102,6 @@ func (p *planter) writeAt(rel string, size int64, piece int64, at ...int64) {
 }
 
 func (p *planter) all() {
-	p.rnd = rand.New(rand.NewPCG(1, 2))
 	p.files()
 	p.sparse()
 	p.directories()
@@ -454,7 +456,6 @@ func (p *planter) times() {
 // tree lays the part of the tree that mke2fs -d can copy into an image of a
 // file system that the kernel cannot mount: no huge sparse files, no flags.
 func (p *planter) tree() {
-	p.rnd = rand.New(rand.NewPCG(1, 2))
 	p.files()
 	p.mkdir("sparse")
 	b := p.block

@@ -292,7 +292,7 @@ func (c *truth) extents(f *kernelFile, in *filesystem.Inode, content filesystem.
 			}
 		}
 	}
-	if in.Mode.Type() != filesystem.Regular {
+	if in.Mode.Type() != filesystem.Regular || f.unreadable {
 		return
 	}
 	var data [][2]int64

@@ -235,6 +235,24 @@ func (f *FS) Batches(ctx context.Context, work func(inodes []filesystem.Inode, b
 	}
 }
 
+// Directory yields the entries of one directory, deleted ones included, block
+// by block. Entry.Name is valid until the next iteration.
+func (f *FS) Directory(ctx context.Context, dir *filesystem.Inode) iter.Seq2[filesystem.Entry, error] {
+	return func(yield func(filesystem.Entry, error) bool) {
+		if dir.Mode.Type() != filesystem.Directory {
+			yield(filesystem.Entry{}, fmt.Errorf("inode %d is a %s, not a directory", dir.Inum, dir.Mode.Type()))
+			return
+		}
+		f.readDir(dir, func(e filesystem.Entry, err error) bool {
+			if ctx.Err() != nil {
+				yield(filesystem.Entry{}, ctx.Err())
+				return false
+			}
+			return yield(e, err)
+		})
+	}
+}
+
 // dirBlock is one block of a directory.
 type dirBlock struct {
 	offset  int64
