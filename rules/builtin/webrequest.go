@@ -520,11 +520,11 @@ func (m *requestMatcher) param(p *param, url, path string, best *match) {
 		}
 		return
 	}
-	if isTemplate(l) {
+	expression := isTemplate(l)
+	if expression {
 		better(best, template, say(), true)
 	}
-	folded := foldCharacters(l)
-	if isPHP(l) || isPHPCall(folded) || isPHPCall(l) {
+	if folded := foldCharacters(l); isPHP(l) || !(expression && strings.Contains(l, "java")) && (isPHPCall(folded) || isPHPCall(l)) {
 		better(best, phpCode, say(), true)
 	}
 	if isShellshock(l) {
@@ -668,11 +668,13 @@ func isCommand(v, l string, inPath bool) bool {
 			return true
 		case closing != 0:
 			// `id`, $(id): the quoting closes, or arguments follow.
-			if end && after == closing || withArguments || plain && args {
+			if end && after == closing && plain || withArguments || plain && args {
 				return true
 			}
 		case withArguments && (plain || c != '&' || strings.HasPrefix(strings.TrimLeft(rest, " "), "-") || strings.HasPrefix(strings.TrimLeft(rest, " "), "/")):
 			return true
+		case open == 0 && (c == ';' || c == '|' || c == '\n') && !inPath:
+			return true // a value that begins so is no sentence
 		case len(cmd) <= 2 || !plain:
 			// Two letters, or a word: only where nothing else is meant, "x;id" and ";cat".
 			if (c == ';' || c == '\n') && !inPath && (plain && (end || trailing)) || (c == '|' && open == 0 && plain && (end || trailing)) ||

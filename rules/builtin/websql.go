@@ -125,14 +125,20 @@ func isSQLInjection(value string) bool {
 		}
 		return i, quotes
 	}
-	broken := false // a quote, bracket or end of statement before
+	broken := false     // a quote, bracket or end of statement before
+	var seen [256]uint8 // how many of each quote
 	for i := range t {
 		k := t[i]
 		prev, next := at(i-1), at(i+1)
 		switch {
 		case quote(k):
 			broken = true
-			// A quote, and the rest of the statement made a comment.
+			seen[k.kind]++
+			if seen[k.kind]%2 == 0 {
+				break
+			}
+			// A quote that closes what the application opened, and the rest of the
+			// statement made a comment.
 			n, _ := skip(i + 1)
 			if c := at(n); n < len(t) && (c.kind == '-' && c.text == "--" && (n == len(t)-1 || at(n+1).kind != 'w' || n == i+1) || c.kind == '#' && n == len(t)-1) && (i > 0 || n == i+1) {
 				if c.kind == '-' || prev.kind != 0 && n == i+1 || prev.kind == 0 && n == len(t)-1 {
