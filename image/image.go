@@ -112,7 +112,7 @@ func (im *Image) openSet(set fileSet) error {
 			im.add(piece{length: set.segmentSize, reason: fmt.Sprintf("segment %q is missing; its size is taken from its neighbours", m.path)})
 			continue
 		}
-		f, err := os.Open(m.path)
+		f, err := openEvidence(m.path)
 		if err != nil {
 			return err
 		}

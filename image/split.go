@@ -347,7 +347,7 @@ func separateImages(found []member) (bool, error) {
 const headSize = 68 << 10
 
 func readHead(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openEvidence(path)
 	if err != nil {
 		return nil, err
 	}

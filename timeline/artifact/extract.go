@@ -141,8 +141,12 @@ func Open(h *host.Host, p string) (*timeline.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	zone := h.Zone
+	if h.ZoneFrom == "assumed" {
+		zone = nil // the extractor says so at each time that depends on it
+	}
 	s := &timeline.Source{
-		Path: f.Path, Account: h.Account(f.Path), Inode: f.Inode, Data: f, Size: f.Size(), Zone: h.Zone,
+		Path: f.Path, Account: h.Account(f.Path), Inode: f.Inode, Data: f, Size: f.Size(), Zone: zone,
 		Place:    func(offset, length int64, line int) timeline.Evidence { return place(f, "", offset, length, line) },
 		NextData: func(off int64) int64 { return nextData(f, off) },
 		Sibling: func(name string) *timeline.Source {
