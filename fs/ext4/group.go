@@ -80,19 +80,18 @@ func (f *FS) descBlock(i uint64, backup uint64) uint64 {
 	return b
 }
 
-// backups lists the groups that hold copies of the descriptors, as descBlock
-// takes them.
+// backups lists groups that hold copies of the i-th block of descriptors, as
+// descBlock takes them.
 func (f *FS) backups(i uint64) []uint64 {
 	if f.incompat(incompatMetaBG) && i >= uint64(f.sb.firstMetaBG()) {
 		return []uint64{1, 2}
 	}
+	// Where there are copies at all, the first of them is in one of these
+	// groups; sparse_super2 keeps the second in the last group.
 	var out []uint64
-	for g := uint64(1); g < f.groupCount() && len(out) < 3; g++ {
-		if f.hasSuper(g) {
+	for _, g := range []uint64{1, 3, 5, uint64(f.sb.backupBGs(0)), uint64(f.sb.backupBGs(1))} {
+		if g > 0 && g < f.groupCount() && len(out) < 3 && !slices.Contains(out, g) && f.hasSuper(g) {
 			out = append(out, g)
-		}
-		if g > 1<<16 {
-			break
 		}
 	}
 	return out
@@ -112,8 +111,8 @@ func (f *FS) readGroups() {
 	restored := 0
 	for i := uint64(0); i*perBlock < count; i++ {
 		var copies [][]byte // the primary, then backups as they are needed
+		places := append([]uint64{0}, f.backups(i)...)
 		load := func(c int) []byte {
-			places := append([]uint64{0}, f.backups(i)...)
 			for len(copies) <= c {
 				if len(copies) == len(places) {
 					return nil
