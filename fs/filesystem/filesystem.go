@@ -116,14 +116,14 @@ type Info struct {
 	Features    []string // names as mke2fs spells them
 	LastMounted string   // directory it was last mounted on
 	Created     Time
-	Mounted     Time     // last mount
-	Written     Time     // last write of the superblock
-	Checked     Time     // last fsck
+	Mounted     Time // last mount
+	Written     Time // last write of the superblock
+	Checked     Time // last fsck
 	// System names the inodes that the file system keeps for itself and that no
 	// directory names: "journal", "resize inode", ...
 	System map[Inum]string
 	Notes  []string // what an investigator must know, a sentence each: needs recovery, backup superblock used, ...
-	Damage      []error  // what was found wrong when it was opened
+	Damage []error  // what was found wrong when it was opened
 }
 
 // Content is the data of one inode. ReadAt gives zeros for holes and for
