@@ -754,3 +754,37 @@ func TestSharedMaps(t *testing.T) {
 		t.Errorf("spilled %v: %v", m.spilled.Load(), w)
 	}
 }
+
+// TestNamesUnderIndex finds names in the unused part of a hash index, where
+// older kernels leave those of the block that became the index.
+func TestNamesUnderIndex(t *testing.T) {
+	s := newSample(t, "ext4", "-t", "ext4", "-b", "1024", "-I", "256")
+	root := s.dataAt(t, "many", 0)
+	if in := s.inode(t, "many"); in.Flags&filesystem.FlagIndex == 0 {
+		t.Skip("e2fsck is not installed to index the directory")
+	}
+	o := &overlay{base: s.base}
+	at := root + 512
+	dead := s.inode(t, "d1/file-21").Inum
+	o.put32(at, uint32(dead))
+	o.put16(at+4, 24)
+	o.put(at+6, 12, 1)
+	o.put(at+8, []byte("once-in-here")...)
+	fsys, err := ext4.Open(o, o.size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, e := range gatherEntries(t, fsys) {
+		if string(e.Name) == "once-in-here" {
+			found++
+			if e.Allocated || e.Inum != dead || e.Offset != at || e.Parent != s.inode(t, "many").Inum {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("found %d times", found)
+	}
+	s.intact(t, fsys)
+}

@@ -64,11 +64,12 @@ func (p *dirParser) block(logical int64) bool {
 			if f.metadataCsum() && !f.indexChecksumOK(p.dir.seed, buf, at) && !p.corrupt(0, "checksum mismatch in the index") {
 				return false
 			}
-			if logical == 0 {
-				p.buf = buf[:at] // "." and "..", whose length spans the index
-				return p.dots()
+			if logical == 0 && !p.dots() {
+				return false
 			}
-			return true
+			// Kernels before 5.13 left the names of the block that became the index.
+			limit, count := int(le.Uint16(buf[at:])), int(le.Uint16(buf[at+2:]))
+			return p.slack(at+8*count, at+8*limit)
 		}
 		if logical == 0 && !p.corrupt(0, "the directory's index cannot be understood") {
 			return false
@@ -106,7 +107,8 @@ func (p *dirParser) indexAt(root bool) int {
 	return at
 }
 
-// dots yields the two entries at the start of an htree's root.
+// dots yields the two entries at the start of an htree's root; the length of
+// the second spans the index.
 func (p *dirParser) dots() bool {
 	for at, n := 0, 0; n < 2; n++ {
 		d := rawDirent(p.buf[at:])
