@@ -23,14 +23,12 @@ func (b rawSuper) firstDataBlock() uint32    { return le.Uint32(b[0x14:]) }
 func (b rawSuper) logBlockSize() uint32      { return le.Uint32(b[0x18:]) } // block size is 1024 << this
 func (b rawSuper) logClusterSize() uint32    { return le.Uint32(b[0x1c:]) } // likewise; of meaning with bigalloc
 func (b rawSuper) blocksPerGroup() uint32    { return le.Uint32(b[0x20:]) }
-func (b rawSuper) clustersPerGroup() uint32  { return le.Uint32(b[0x24:]) }
 func (b rawSuper) inodesPerGroup() uint32    { return le.Uint32(b[0x28:]) }
 func (b rawSuper) mtime() uint32             { return le.Uint32(b[0x2c:]) } // last mount, seconds
 func (b rawSuper) wtime() uint32             { return le.Uint32(b[0x30:]) } // last write, seconds
 func (b rawSuper) magic() uint16             { return le.Uint16(b[0x38:]) }
 func (b rawSuper) state() uint16             { return le.Uint16(b[0x3a:]) } // 1 cleanly unmounted, 2 errors, 4 orphans being recovered
 func (b rawSuper) lastcheck() uint32         { return le.Uint32(b[0x40:]) }
-func (b rawSuper) creatorOS() uint32         { return le.Uint32(b[0x48:]) } // 0 Linux, 1 Hurd
 func (b rawSuper) revLevel() uint32          { return le.Uint32(b[0x4c:]) } // 0: fixed inode size, no features
 func (b rawSuper) firstIno() uint32          { return le.Uint32(b[0x54:]) }
 func (b rawSuper) inodeSize() uint16         { return le.Uint16(b[0x58:]) }
@@ -44,14 +42,12 @@ func (b rawSuper) lastMounted() []byte       { return b[0x88:0xc8] }
 func (b rawSuper) reservedGDTBlocks() uint16 { return le.Uint16(b[0xce:]) }
 func (b rawSuper) journalUUID() []byte       { return b[0xd0:0xe0] }
 func (b rawSuper) journalInum() uint32       { return le.Uint32(b[0xe0:]) }
-func (b rawSuper) journalDev() uint32        { return le.Uint32(b[0xe4:]) }
 func (b rawSuper) lastOrphan() uint32        { return le.Uint32(b[0xe8:]) } // head of the list through i_dtime
 func (b rawSuper) descSize() uint16          { return le.Uint16(b[0xfe:]) } // of a group descriptor, with 64bit
 func (b rawSuper) firstMetaBG() uint32       { return le.Uint32(b[0x104:]) }
 func (b rawSuper) mkfsTime() uint32          { return le.Uint32(b[0x108:]) }
 func (b rawSuper) blocksCountHi() uint32     { return le.Uint32(b[0x150:]) }
 func (b rawSuper) freeBlocksHi() uint32      { return le.Uint32(b[0x158:]) }
-func (b rawSuper) checksumType() uint8       { return b[0x175] }                 // 1: crc32c
 func (b rawSuper) backupBGs(i int) uint32    { return le.Uint32(b[0x24c+4*i:]) } // with sparse_super2
 func (b rawSuper) checksumSeed() uint32      { return le.Uint32(b[0x270:]) }
 func (b rawSuper) wtimeHi() uint8            { return b[0x274] } // bits 32 to 39
