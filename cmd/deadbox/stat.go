@@ -272,7 +272,7 @@ func (f *inodeFacts) writeJSON(o *output) error {
 	}
 	for i := range f.xattrs {
 		x := &f.xattrs[i]
-		s, _ := decodeXattr(x)
+		s, _ := x.Decode()
 		more.Meanings = append(more.Meanings, meaning{text(x.Name), text(s), place(x.Offset)})
 	}
 	return o.jsonFile(&f.file, more)
