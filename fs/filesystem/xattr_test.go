@@ -1,7 +1,7 @@
 package filesystem
 
 import (
-	"encoding/hex"
+	enchex "encoding/hex"
 	"testing"
 )
 
@@ -19,10 +19,10 @@ func TestXattrDecode(t *testing.T) {
 		{"system.posix_acl_access", "0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff20000400ffffffff", "user::rw-,user:1000:r--,group::r--,mask::r--,other::r--"},
 		{"system.posix_acl_access", "010000000100060002000400e8030000040004001000040020000400", "user::rw-,user:1000:r--,group::r--,mask::r--,other::r--"},
 		{"system.posix_acl_default", "01000000010007000400050020000000", "user::rwx,group::r-x,other::---"},
-		{"security.selinux", hex.EncodeToString([]byte("system_u:object_r:etc_t:s0\x00")), "system_u:object_r:etc_t:s0"},
+		{"security.selinux", enchex.EncodeToString([]byte("system_u:object_r:etc_t:s0\x00")), "system_u:object_r:etc_t:s0"},
 	}
 	for _, tt := range tests {
-		value, err := hex.DecodeString(tt.value)
+		value, err := enchex.DecodeString(tt.value)
 		if err != nil {
 			t.Fatal(err)
 		}
