@@ -499,10 +499,19 @@ type classChecker struct {
 	env     *rules.Env
 	classes []pathClass
 	heldChanges
+	skel map[string]int64 // sizes of the files that a new home is filled with, by name
 }
 
 func (c *classChecker) Record(r *timeline.Record) {
 	ch := r.Change
+	if f := r.File; f != nil && len(f.Path) > 10 && f.Path[:10] == "/etc/skel/" {
+		if c.skel == nil {
+			c.skel = map[string]int64{}
+		}
+		if len(c.skel) < 256 {
+			c.skel[strings.Clone(f.Path[10:])] = f.Size
+		}
+	}
 	if ch == nil {
 		return
 	}
@@ -541,6 +550,11 @@ func (c *classChecker) Findings() []rules.Finding {
 		f := ch.After
 		if c.explains(ch) {
 			return
+		}
+		if ch.What == "added" && strings.HasPrefix(f.Path, "/home/") {
+			if n, ok := c.skel[base(f.Path)]; ok && n == f.Size {
+				return // a new account's home
+			}
 		}
 		class := c.classes[h.class]
 		s := class.severity
@@ -601,7 +615,7 @@ what else runs without being called, where they are new or have other content th
 Innocent: an administrator's own jobs.`,
 	Severity:   rules.Medium,
 	Techniques: []string{"T1543.002", "T1053.003"},
-	Kinds:      []string{timeline.KindChange},
+	Kinds:      fileKinds,
 	New: func(env *rules.Env) rules.Checker {
 		return &classChecker{env: env, classes: startupFiles}
 	},
@@ -612,6 +626,7 @@ Innocent: an administrator's own jobs.`,
 		withEnv(withBaseline, one("crontab", rules.Medium, anAdded("/var/spool/cron/crontabs/www-data"))),
 	},
 	False: []rules.Example{
+		withEnv(withBaseline, quiet("new home", anAdded("/home/bob/.bashrc", size(3526)), aFile("/etc/skel/.bashrc", size(3526)))),
 		withEnv(withBaseline, quiet("enabled", anAdded("/etc/systemd/system/multi-user.target.wants/ssh.service", link("/lib/systemd/system/ssh.service")))),
 		withEnv(withBaseline, quiet("package's unit", anAdded("/usr/lib/systemd/system/nginx.service", packaged, modified(at(-9000))), upgraded("nginx-common"))),
 		withEnv(withBaseline, quiet("kept old version", anAdded("/etc/cron.d/php.dpkg-old"))),

@@ -468,7 +468,11 @@ reported).`,
 			if !strings.HasSuffix(n, ".ko") && !strings.HasSuffix(n, ".ko.xz") && !strings.HasSuffix(n, ".ko.gz") && !strings.HasSuffix(n, ".ko.zst") {
 				return nil
 			}
-			if f.Type != filesystem.Regular || f.InPackage || inContainerStore(f.Path) || f.Size == 0 || f.Magic != "elf" && f.Magic != "" && strings.HasSuffix(n, ".ko") {
+			if f.Type != filesystem.Regular || f.InPackage || inContainerStore(f.Path) || f.Size == 0 {
+				return nil
+			}
+			// Texts in Korean are called so too.
+			if strings.HasSuffix(n, ".ko") && f.Magic != "elf" {
 				return nil
 			}
 			p := f.Path

@@ -16,7 +16,7 @@ var loginKinds = []string{timeline.KindAuth, timeline.KindSyslog}
 // Bounds of what is kept of a log of logins. A server on the Internet is
 // knocked at from a hundred thousand addresses a year.
 const (
-	maxAddresses = 1 << 18
+	maxAddresses = 1 << 17
 	maxBuckets   = 2048
 	maxSuccesses = 256
 	maxNames     = 64
@@ -32,8 +32,10 @@ type logins struct {
 }
 
 type visitors struct {
-	by   map[string]*visitor
-	left int // lines of addresses that had no room
+	by    map[string]*visitor
+	left  int               // lines of addresses that had no room
+	names map[string]string // the same names are tried from everywhere
+	from  sources
 }
 
 // all are those of the log that counts.
@@ -52,14 +54,68 @@ func (l *logins) record(r *timeline.Record) {
 	}
 }
 
+// sources keeps what the lines of one file have in common, so that a line
+// takes little room.
+type sources struct {
+	files []timeline.Evidence
+	index map[string]int32 // by volume and path
+	last  int32            // the file of the line before: lines come file by file
+}
+
+// shortLine is a line of one of the files.
+type shortLine struct {
+	at     int64 // nanoseconds since 1970
+	offset int64
+	length int64
+	file   int32
+	line   int32
+}
+
+// shorten keeps a line. It reports false where there are too many files.
+func (s *sources) shorten(ev timeline.Evidence, at time.Time) (shortLine, bool) {
+	i := s.last
+	if int(i) < len(s.files) && s.files[i].Path == ev.Path && s.files[i].Volume == ev.Volume {
+		return shortLine{at.UnixNano(), ev.Offset, ev.Length, i, int32(min(max(ev.Line, 0), 1<<31-1))}, true
+	}
+	key := ev.Volume + "\x00" + ev.Path
+	i, ok := s.index[key]
+	if !ok {
+		if len(s.files) >= maxLogs {
+			return shortLine{}, false
+		}
+		if s.index == nil {
+			s.index = map[string]int32{}
+		}
+		i = int32(len(s.files))
+		ev.Path = strings.Clone(ev.Path)
+		s.files = append(s.files, ev)
+		s.index[key] = i
+	}
+	s.last = i
+	return shortLine{at.UnixNano(), ev.Offset, ev.Length, i, int32(min(max(ev.Line, 0), 1<<31-1))}, true
+}
+
+// evidence is the whole of it again.
+func (s *sources) evidence(p shortLine) timeline.Evidence {
+	ev := s.files[p.file]
+	ev.Line, ev.Offset, ev.Length = int(p.line), p.offset, p.length
+	return ev
+}
+
 // visitor is an address that tried to log in.
 type visitor struct {
 	buckets  []bucket
-	names    map[string]int64 // accounts it failed as: the first time, in seconds
-	first    placedLine
-	last     placedLine
+	names    []triedName
+	first    shortLine
+	last     shortLine
 	success  []success
 	overflow int // failures that had no bucket
+}
+
+// triedName is an account that an address failed as.
+type triedName struct {
+	name string
+	at   int64 // the first time, in seconds
 }
 
 type bucket struct {
@@ -123,7 +179,7 @@ func (l *visitors) record(r *timeline.Record) {
 	} else if m == "publickey" {
 		return // a client offers each of its keys
 	}
-	v.name(r.Fields["account"], t.Unix())
+	l.name(v, r.Fields["account"], t.Unix())
 	if action == "invalid-user" {
 		return // the failure itself has a line of its own
 	}
@@ -139,28 +195,43 @@ func (l *visitors) record(r *timeline.Record) {
 	} else {
 		v.overflow += int(n)
 	}
-	p := placedLine{t, r.Evidence}
-	if v.first.at.IsZero() || t.Before(v.first.at) {
+	p, ok := l.from.shorten(r.Evidence, t)
+	if !ok {
+		return
+	}
+	if v.first.at == 0 || p.at < v.first.at {
 		v.first = p
 	}
-	if !t.Before(v.last.at) {
+	if p.at >= v.last.at {
 		v.last = p
 	}
 }
 
-// name keeps an account that the address failed as.
-func (v *visitor) name(name string, at int64) {
+// name keeps an account that an address failed as.
+func (l *visitors) name(v *visitor, name string, at int64) {
 	if name == "" {
 		return
 	}
-	if v.names == nil {
-		v.names = map[string]int64{}
+	for i := range v.names {
+		if v.names[i].name == name {
+			v.names[i].at = min(v.names[i].at, at)
+			return
+		}
 	}
-	if s, ok := v.names[name]; ok {
-		v.names[name] = min(s, at)
-	} else if len(v.names) < maxNames {
-		v.names[strings.Clone(name)] = at
+	if len(v.names) >= maxNames {
+		return
 	}
+	same, ok := l.names[name]
+	if !ok {
+		same = strings.Clone(name)
+		if l.names == nil {
+			l.names = map[string]string{}
+		}
+		if len(l.names) < maxAddresses {
+			l.names[same] = same
+		}
+	}
+	v.names = append(v.names, triedName{same, at})
 }
 
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
@@ -182,7 +253,7 @@ func (v *visitor) failures(until time.Time, span time.Duration) int {
 func (v *visitor) namesBefore(until time.Time) int {
 	n := 0
 	for _, t := range v.names {
-		if t <= until.Unix() {
+		if t.at <= until.Unix() {
 			n++
 		}
 	}
@@ -295,14 +366,18 @@ func (c *bruteForceChecker) Findings() []rules.Finding {
 		f := g.Finding()
 		// The failures belong to what the finding rests on.
 		if v := c.all().by[f.Address]; v != nil {
-			for _, p := range []placedLine{v.last, v.first} {
-				if p.at.IsZero() || slices.Contains(f.Evidence, p.ev) {
+			for _, p := range []shortLine{v.last, v.first} {
+				if p.at == 0 {
+					continue
+				}
+				ev := c.all().from.evidence(p)
+				if slices.Contains(f.Evidence, ev) {
 					continue
 				}
 				if len(f.Evidence) >= rules.MaxEvidence {
 					f.Evidence = f.Evidence[:rules.MaxEvidence-1]
 				}
-				f.Evidence = append([]timeline.Evidence{p.ev}, f.Evidence...)
+				f.Evidence = append([]timeline.Evidence{ev}, f.Evidence...)
 			}
 			for _, b := range v.buckets {
 				f.Count += int(b.n)

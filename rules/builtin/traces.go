@@ -536,10 +536,11 @@ Innocent: administrators lock /etc/passwd and the like (low) and /etc/resolv.con
 // gapChecker looks for hours of which a log has no lines, though it has some
 // of every hour before and after, and other logs have some of these.
 type gapChecker struct {
-	logs  map[string]*hourly // by live log
-	files []timeline.Evidence
-	index map[string]int // of files, by path
-	left  int
+	logs map[string]*hourly // by live log
+	live []string           // of the sources' files
+	from sources
+	kept int // hours
+	left int
 }
 
 // hourly is a log with its rotated ones.
@@ -550,19 +551,11 @@ type hourly struct {
 
 // hourLines are the first and last line of an hour.
 type hourLines struct {
-	first, last gapLine
-}
-
-type gapLine struct {
-	at     int64 // nanoseconds since 1970
-	file   int32 // of gapChecker.files
-	line   int32
-	offset int64
-	length int64
+	first, last shortLine
 }
 
 const (
-	maxHours    = 1 << 16 // over all logs
+	maxHours    = 1 << 18 // over all logs
 	minGap      = 3       // hours without a line
 	denseHours  = 48      // hours with lines that a log must have around a gap
 	densePart   = 0.95
@@ -578,35 +571,35 @@ func (c *gapChecker) Record(r *timeline.Record) {
 	if t.Year() < 1980 || t.Year() > 2200 || r.Evidence.Path == "" {
 		return
 	}
-	i, ok := c.index[r.Evidence.Path]
+	p, ok := c.from.shorten(r.Evidence, t)
 	if !ok {
-		if len(c.files) >= maxLogs {
-			c.left++
-			return
-		}
-		if c.index == nil {
-			c.index, c.logs = map[string]int{}, map[string]*hourly{}
-		}
-		i = len(c.files)
-		ev := r.Evidence
-		ev.Path = strings.Clone(ev.Path)
-		c.files = append(c.files, ev)
-		c.index[ev.Path] = i
+		c.left++
+		return
 	}
-	live := c.live(i)
+	for len(c.live) < len(c.from.files) {
+		path := c.from.files[len(c.live)].Path
+		if live := rotatedOf(path); live != "" {
+			path = live
+		}
+		c.live = append(c.live, path)
+	}
+	live := c.live[p.file]
 	l := c.logs[live]
 	if l == nil {
+		if c.logs == nil {
+			c.logs = map[string]*hourly{}
+		}
 		l = &hourly{hours: map[int32]*hourLines{}, kind: logFile(live)}
 		c.logs[live] = l
 	}
-	p := gapLine{t.UnixNano(), int32(i), int32(min(r.Evidence.Line, 1<<31-1)), r.Evidence.Offset, r.Evidence.Length}
 	hour := int32(t.Unix() / 3600)
 	h := l.hours[hour]
 	if h == nil {
-		if len(l.hours) >= maxHours {
+		if c.kept >= maxHours {
 			c.left++
 			return
 		}
+		c.kept++
 		l.hours[hour] = &hourLines{p, p}
 		return
 	}
@@ -616,20 +609,6 @@ func (c *gapChecker) Record(r *timeline.Record) {
 	if p.at >= h.last.at {
 		h.last = p
 	}
-}
-
-func (c *gapChecker) live(i int) string {
-	path := c.files[i].Path
-	if live := rotatedOf(path); live != "" {
-		return live
-	}
-	return path
-}
-
-func (c *gapChecker) evidence(p gapLine) timeline.Evidence {
-	ev := c.files[p.file]
-	ev.Line, ev.Offset, ev.Length = int(p.line), p.offset, p.length
-	return ev
 }
 
 func (c *gapChecker) Notes() []string {
@@ -692,13 +671,13 @@ func (c *gapChecker) Findings() []rules.Finding {
 			}
 			f.Raise(s)
 			t1, t2 := time.Unix(0, before.at).UTC(), time.Unix(0, after.at).UTC()
-			f.Add(c.evidence(before), t1, "the last line before the gap")
-			f.Add(c.evidence(after), t2, "")
-			f.AddPath(c.files[before.file].Path)
-			f.AddPath(c.files[after.file].Path)
+			f.Add(c.from.evidence(before), t1, "the last line before the gap")
+			f.Add(c.from.evidence(after), t2, "")
+			f.AddPath(c.from.files[before.file].Path)
+			f.AddPath(c.from.files[after.file].Path)
 			f.Summary = "The log " + showPath(name) + " has a line of nearly every hour, but none from " + t1.Format(time.RFC3339) + " to " + t2.Format(time.RFC3339) + ", while other logs go on"
 			if after.line == 1 {
-				f.Summary += "; " + showPath(c.files[after.file].Path) + " begins after it"
+				f.Summary += "; " + showPath(c.from.files[after.file].Path) + " begins after it"
 			}
 		}
 	}

@@ -146,15 +146,22 @@ func isWord(c byte) bool {
 // resolveLookups reduces the nested lookups with which an injection of log4j
 // is hidden: ${lower:j} and ${::-j} are "j". s is in lower case.
 func resolveLookups(s string) string {
+	from := 0 // no lookup ends before it
 	for range 64 {
-		end := strings.IndexByte(s, '}')
+		end := strings.IndexByte(s[from:], '}')
 		if end < 0 {
 			return s
 		}
+		end += from
 		start := strings.LastIndex(s[:end], "${")
 		if start < 0 {
-			// A stray brace: leave what is before it.
-			return s[:end+1] + resolveOnce(s[end+1:])
+			// Stray braces: what they close is no lookup.
+			next := strings.Index(s[end:], "${")
+			if next < 0 {
+				return s
+			}
+			from = end + next
+			continue
 		}
 		in := s[start+2 : end]
 		var out string
@@ -167,15 +174,9 @@ func resolveLookups(s string) string {
 			return s
 		}
 		s = s[:start] + out + s[end+1:]
+		from = min(from, start)
 	}
 	return s
-}
-
-func resolveOnce(s string) string {
-	if !strings.Contains(s, "${") {
-		return s
-	}
-	return resolveLookups(s)
 }
 
 // param is one parameter of a query, or the path under no name.

@@ -194,7 +194,8 @@ type asked struct {
 
 const (
 	maxDropped = 1 << 14
-	maxAsked   = 1 << 16
+	maxAsked   = 1 << 15
+	maxAskers  = 8
 )
 
 func (c *droppedChecker) Record(r *timeline.Record) {
@@ -265,7 +266,7 @@ func (c *droppedChecker) request(r *timeline.Record) {
 	}
 	t, note := when(r)
 	a.g.Add(r.Evidence, t, note)
-	if len(a.addresses) < 32 {
+	if len(a.addresses) < maxAskers {
 		a.addresses[strings.Clone(r.Fields["address"])] = true
 	}
 	a.post = a.post || r.Fields["method"] == "POST"
@@ -334,6 +335,9 @@ func (c *droppedChecker) Findings() []rules.Finding {
 		f.Paths = []string{p}
 		f.Account = c.env.AccountName(d.owner)
 		who := plural(len(a.addresses), "address")
+		if len(a.addresses) == maxAskers {
+			who += " or more"
+		}
 		if len(a.addresses) == 1 {
 			for only := range a.addresses {
 				f.Address = only

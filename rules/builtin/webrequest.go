@@ -634,6 +634,7 @@ func isCommand(v, l string, inPath bool) bool {
 		}
 		word := l[j:k]
 		if word == "" {
+			i = max(i, j-1)
 			continue
 		}
 		cmd := strings.TrimRight(base(word), ".")
