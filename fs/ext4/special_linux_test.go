@@ -611,3 +611,90 @@ func TestDirectoryLoop(t *testing.T) {
 		t.Errorf("the index calls it %q, %v", got, errs)
 	}
 }
+
+// TestExtraSize shrinks i_extra_isize step by step, as older kernels wrote it:
+// what it does not cover is no time.
+func TestExtraSize(t *testing.T) {
+	for name, args := range map[string][]string{"csum": {"-t", "ext4"}, "plain": {"-t", "ext4", "-O", "^metadata_csum"}} {
+		t.Run(name, func(t *testing.T) {
+			image := filepath.Join(t.TempDir(), "image")
+			mke2fs(t, image, 16<<20, append(args, "-b", "4096", "-I", "256")...)
+			var cmds []string
+			for _, n := range []int{4, 8, 12, 16, 20, 24, 28, 32} {
+				f := fmt.Sprintf("extra-%d", n)
+				cmds = append(cmds, "write /dev/null "+f, "sif "+f+" mtime @0xfffffff0", "sif "+f+" mtime_extra 0x1236", "sif "+f+" ctime @7", "sif "+f+" ctime_extra 0x4321",
+					"sif "+f+" atime @0x80000000", "sif "+f+" atime_extra 0x7773", "sif "+f+" crtime @99", "sif "+f+" crtime_extra 0x55", fmt.Sprintf("sif %s extra_isize %d", f, n))
+			}
+			debugfs(t, image, true, cmds...)
+			dir := mount(t, image, "ro,noload")
+			files := kernelTree(t, dir)
+			unmount(t, dir)
+			fsys, raw := openImage(t, image)
+			inodes := gather(t, fsys)
+			sameAsKernel(t, fsys, raw, files, inodes)
+			known := 0
+			for i, n := range []int{4, 8, 12, 16, 20, 24, 28, 32} {
+				in := findIn(t, fsys, fmt.Sprintf("extra-%d", n))
+				if in.Times.Born.Known {
+					known++
+				}
+				// The fields come in this order: ctime, mtime, atime, crtime.
+				got := []bool{in.Times.Changed.Nsec != 0, in.Times.Modified.Nsec != 0, in.Times.Accessed.Nsec != 0, in.Times.Born.Nsec != 0}
+				for k, covered := range []bool{n >= 8, n >= 12, n >= 16, n >= 24} {
+					if got[k] != covered {
+						t.Errorf("extra size %d (%d): field %d has nanoseconds: %v", n, i, k, got[k])
+					}
+				}
+			}
+			if known == 0 || known == 8 {
+				t.Errorf("%d of 8 have a birth time", known)
+			}
+		})
+	}
+}
+
+// TestLongExtent reads an extent of 32768 blocks, the longest that is written;
+// one block more would make it an unwritten one.
+func TestLongExtent(t *testing.T) {
+	tree := filepath.Join(t.TempDir(), "tree")
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	content := randomBytes(1 << 20)
+	f, err := os.Create(filepath.Join(tree, "long"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 36 {
+		if _, err := f.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Close()
+	image := filepath.Join(t.TempDir(), "image")
+	mke2fs(t, image, 64<<20, "-t", "ext4", "-b", "1024", "-G", "64", "-O", "sparse_super2,^sparse_super,^resize_inode,^has_journal,^metadata_csum", "-E", "num_backup_sb=0", "-N", "64", "-d", tree)
+	// e2fsprogs goes to 32767, the kernel one further: move the border.
+	before, _ := openImage(t, image)
+	in := findIn(t, before, "long")
+	first, second := slices.Clone(in.Raw[0x28+12:][:12]), slices.Clone(in.Raw[0x28+24:][:12])
+	if le.Uint16(first[4:]) != 32767 || le.Uint32(second[8:]) != le.Uint32(first[8:])+32767 {
+		t.Fatalf("the extents are % x, % x", first, second)
+	}
+	le.PutUint16(first[4:], 32768)
+	le.PutUint32(second, le.Uint32(second)+1)
+	le.PutUint16(second[4:], le.Uint16(second[4:])-1)
+	le.PutUint32(second[8:], le.Uint32(second[8:])+1)
+	if f, err = os.OpenFile(image, os.O_WRONLY, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(append(first, second...), in.Offset+0x28+12); err != nil {
+		t.Fatal(err)
+	}
+	fsys, _ := openImage(t, image)
+	b, err := readAll(fsys, findIn(t, fsys, "long"))
+	if err != nil || !bytes.Equal(b, bytes.Repeat(content, 36)) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	sameAsDebugfs(t, fsys, image, gather(t, fsys))
+}
