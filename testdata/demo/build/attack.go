@@ -427,6 +427,9 @@ var rules = map[string]string{
 	"www-data-history":     "history-disabled",
 	"brute-force":          "brute-force-success",
 	"weak-account":         "brute-force-success",
+	"loot-sent":            "command-exfiltration",
+	"root-login":           "new-key-used",
+	"cleared-auth-log":     "log-gap",
 	"cleared-lastlog":      "log-cleared",
 	"cleared-wtmp":         "log-cleared",
 }
