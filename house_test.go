@@ -39,7 +39,7 @@ var house = []struct {
 	{"timeline/baseline", []string{"timeline", "fs/filesystem", "fs/content", "fs/host", "internal/inorder"}},
 	{"rules", []string{"timeline", "fs/filesystem", "fs/content"}},
 	{"rules/builtin", []string{"rules", "timeline", "fs/filesystem"}},
-	{"report", []string{"rules", "timeline", "fs/filesystem", "fs/host", "image", "image/volume"}},
+	{"report", []string{"rules", "timeline", "fs/filesystem", "fs/host", "image", "image/volume", "internal/inorder"}},
 	{"cmd/deadbox", []string{"*", "*/*", "*/*/*"}},
 }
 

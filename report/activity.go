@@ -35,9 +35,10 @@ func (a *Activity) AddFile(w Moment) {
 	}
 }
 
-// AddStamp counts a record's stamp that is not a file's.
+// AddStamp counts a record's stamp that is not a file's. Of a stamp that knows
+// the day only there is no hour to count.
 func (a *Activity) AddStamp(s *timeline.Stamp) {
-	if s.When.IsZero() {
+	if s.When.IsZero() || dayOnly(s.Note) {
 		return
 	}
 	if h := a.hour(s.When.Unix()); h != nil {

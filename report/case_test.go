@@ -280,7 +280,7 @@ func TestManifest(t *testing.T) {
 	if err := WriteManifest(&b, inv); err != nil {
 		t.Fatal(err)
 	}
-	if keys := topKeys(t, b.Bytes()); keys != "tool command_line run evidence baseline images file_systems host counts first_activity last_activity damage notes outputs" {
+	if keys := topKeys(t, b.Bytes()); keys != "tool command_line run evidence baseline images file_systems host counts first_activity last_activity damage baseline_damage notes outputs" {
 		t.Errorf("members are %s", keys)
 	}
 	var m manifest

@@ -1,7 +1,7 @@
 package report
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"deadbox/internal/inorder"
 	"deadbox/timeline"
 )
 
@@ -55,9 +56,13 @@ var ErrNotEmpty = errors.New("folder is not empty")
 
 // Case is the folder that an investigation is written to. Everything is
 // written below it and nowhere else, links are not followed, and each file is
-// hashed while it is written. Its methods are for one goroutine. The order of the
-// calls decides the bytes.
+// hashed while it is written. Its methods are for one goroutine, but for Fill. The
+// order of the calls decides the bytes.
 type Case struct {
+	// Progress, if it is set, is called while Finish writes the timeline, with
+	// the rows written and all there are.
+	Progress func(rows, all int64)
+
 	root     *os.Root
 	dir      string
 	records  *output
@@ -70,7 +75,7 @@ type Case struct {
 	changed  Changes
 	written  []Output
 	buf      []byte
-	moments  []Moment
+	one      Batch // of Add
 }
 
 // NewCase makes the folder dir, with the folders above it where they lack. A
@@ -132,21 +137,24 @@ func (c *Case) Counts() Counts { return c.counts }
 
 // Add writes a record to the files that it belongs to:
 //
-//   - a change to changes.jsonl;
+//   - a change to changes.jsonl, with the field "explained" if the record has it;
 //   - any other record to records.jsonl, and at each of its times to the timeline;
 //   - a file also to bodyfile.txt. Its times are those of File.Times.
 func (c *Case) Add(r *timeline.Record) error {
-	if r.Kind == timeline.KindChange && r.Change != nil {
+	switch {
+	case r.Kind == timeline.KindChange && r.Change != nil:
 		return c.addChange(r)
+	case isFile(r):
+		if err := c.Fill(&c.one, []timeline.Record{*r}); err != nil {
+			return err
+		}
+		return c.AddBatch(&c.one)
 	}
 	c.counts.Records++
 	c.counts.Kinds[r.Kind]++
 	c.buf = append(AppendRecord(c.buf[:0], r), '\n')
 	if _, err := c.records.Write(c.buf); err != nil {
 		return err
-	}
-	if isFile(r) {
-		return c.addFile(r)
 	}
 	for i := range r.Stamps {
 		s := &r.Stamps[i]
@@ -163,25 +171,7 @@ func (c *Case) Add(r *timeline.Record) error {
 	return nil
 }
 
-func (c *Case) addFile(r *timeline.Record) error {
-	c.counts.Files++
-	c.buf = AppendBody(c.buf[:0], r.File, false)
-	if _, err := c.body.Write(c.buf); err != nil {
-		return err
-	}
-	c.moments = Moments(c.moments[:0], &r.File.Times)
-	for _, w := range c.moments {
-		c.activity.AddFile(w)
-		c.buf = c.packer.pack(c.buf[:0], w.MACB, r.File, &r.Evidence)
-		if err := c.event(w.Sec, w.Nsec); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// event hands what is in buf to the spool: a packed moment of a file, or a
-// line of JSON and a line of CSV.
+// event hands what is in buf to the spool: a line of JSON and a line of CSV.
 func (c *Case) event(sec int64, nsec int32) error {
 	c.counts.Events++
 	return c.spool.Add(sec, nsec, c.buf)
@@ -195,9 +185,16 @@ func (c *Case) addChange(r *timeline.Record) error {
 		}
 	}
 	c.counts.Changes++
-	c.changed.Add(r.Change)
+	explained := r.Fields["explained"]
+	if explained != "" {
+		c.counts.Explained++
+		c.changed.AddExplained()
+	} else {
+		c.changed.Add(r.Change)
+	}
 	c.buf = AppendChange(c.buf[:0], r.Change)
-	c.buf = AppendEvidence(key(c.buf[:len(c.buf)-1], "evidence"), &r.Evidence)
+	c.buf = strSome(c.buf[:len(c.buf)-1], "explained", explained)
+	c.buf = AppendEvidence(key(c.buf, "evidence"), &r.Evidence)
 	c.buf = append(c.buf, '}', '\n')
 	_, err := c.changes.Write(c.buf)
 	return err
@@ -205,7 +202,7 @@ func (c *Case) addChange(r *timeline.Record) error {
 
 // Finish writes all that is left: findings, timeline, reports, and last
 // case.json. It fills in what the case knows itself: Dir, Outputs, Activity,
-// Changes if there is a baseline, and of Counts all but Inodes and Damage. The
+// Changes if there is a baseline, and of Counts all but Inodes and those of damage. The
 // case is closed, whether Finish succeeds or not.
 func (c *Case) Finish(inv *Investigation) error {
 	err := c.finish(inv)
@@ -215,6 +212,7 @@ func (c *Case) Finish(inv *Investigation) error {
 func (c *Case) finish(inv *Investigation) error {
 	counts := c.counts
 	counts.Inodes, counts.Damage = inv.Counts.Inodes, max(inv.Counts.Damage, int64(len(inv.Damage)))
+	counts.BaselineDamage = max(inv.Counts.BaselineDamage, int64(len(inv.BaselineDamage)))
 	counts.Findings = int64(len(inv.Findings))
 	inv.Counts = counts
 	inv.Dir = c.dir
@@ -298,36 +296,47 @@ func (c *Case) write(name string, body func(io.Writer) error) error {
 	return errors.Join(err, c.end(&o))
 }
 
-// writeTimeline writes the sorted rows.
+// writeTimeline writes the sorted rows: one goroutine merges them, several
+// format them, this one writes.
 func (c *Case) writeTimeline() error {
 	return c.write(TimelineFile, func(lines io.Writer) error {
 		return c.write(TimelineCSVFile, func(table io.Writer) error {
 			if _, err := io.WriteString(table, TimesketchHeader); err != nil {
 				return err
 			}
-			var f timeline.File
-			var ev timeline.Evidence
-			return c.spool.Each(func(sec int64, nsec int32, row []byte) error {
-				var line, cells []byte
-				if row[0] == packedText {
-					i := bytes.IndexByte(row, '\n') + 1
-					line, cells = row[1:i], row[i:]
-				} else {
-					w := Moment{Sec: sec, Nsec: nsec, MACB: c.packer.unpack(row, &f, &ev)}
-					c.buf = AppendTimesketchFile(c.buf[:0], w, &f, &ev)
-					i := len(c.buf)
-					c.buf = AppendTimesketchFileCSV(c.buf, w, &f, &ev)
-					line, cells = c.buf[:i], c.buf[i:]
-				}
-				if _, err := lines.Write(line); err != nil {
+			var merging error
+			feed := func(next func() *timelineBlock) {
+				var b *timelineBlock
+				merging = c.spool.Each(func(sec int64, nsec int32, row []byte) error {
+					if b == nil || len(b.moments) == timelineRows {
+						if b = next(); b == nil {
+							return errStopped
+						}
+						b.reset()
+					}
+					b.add(sec, nsec, row)
+					return nil
+				})
+			}
+			done := int64(0)
+			for b := range inorder.Stream(context.Background(), feed, func(b *timelineBlock) { b.format(&c.packer) }) {
+				if _, err := lines.Write(b.lines); err != nil {
 					return err
 				}
-				_, err := table.Write(cells)
-				return err
-			})
+				if _, err := table.Write(b.cells); err != nil {
+					return err
+				}
+				if done += int64(len(b.moments)); c.Progress != nil {
+					c.Progress(done, c.counts.Events)
+				}
+			}
+			return merging
 		})
 	})
 }
+
+// errStopped ends the merging when writing has failed; nobody sees it.
+var errStopped = errors.New("stopped")
 
 // Abort closes the case where it stands, without case.json. After Finish it
 // does nothing.

@@ -12,8 +12,9 @@ import (
 // Changes gathers the differences from the baseline: how many of each kind
 // there are, and the ones that an investigator wants to see first.
 type Changes struct {
-	groups [len(changeKinds)]changeGroup
-	other  changeGroup
+	groups    [len(changeKinds)]changeGroup
+	other     changeGroup
+	explained int64
 }
 
 // changeKinds are the kinds of changes in the order of the reports.
@@ -68,6 +69,25 @@ func (c *Changes) Add(ch *timeline.Change) {
 	}
 }
 
+// AddExplained counts a change of a directory that other changes explain:
+// names in it came or went. It is in no group and not in the total.
+func (c *Changes) AddExplained() { c.explained++ }
+
+// Explained is how many changes other changes explain.
+func (c *Changes) Explained() int64 { return c.explained }
+
+// explainedText says how many directories are left out of the lists; "" if
+// none is.
+func (c *Changes) explainedText() string {
+	switch c.explained {
+	case 0:
+		return ""
+	case 1:
+		return "1 directory differs only because names in it came or went"
+	}
+	return Count(c.explained) + " directories differ only because names in them came or went"
+}
+
 // before reports whether a change that is not copied yet comes before other.
 func before(k *rankedChange, ch *timeline.Change, other *rankedChange) bool {
 	k.Before, k.After = ch.Before, ch.After
@@ -95,7 +115,7 @@ func copyFile(f *timeline.File) *timeline.File {
 	return &c
 }
 
-// Total is the number of changes.
+// Total is the number of changes that nothing explains.
 func (c *Changes) Total() int64 {
 	n := c.other.total
 	for i := range c.groups {

@@ -22,8 +22,9 @@ func (inv *Investigation) excerpt(e *timeline.Evidence) string {
 }
 
 // checkCommand is a shell command that shows the bytes of a piece of evidence,
-// with tools that every Linux has. "" if they have no single place.
-func (inv *Investigation) checkCommand(e *timeline.Evidence) string {
+// with tools that every Linux has; of a packed file the lines given, e's own if
+// none is. "" if they have no single place.
+func (inv *Investigation) checkCommand(e *timeline.Evidence, lines ...int) string {
 	if e.Offset < 0 || e.Image == "" || len(e.Image) > maxPath {
 		return ""
 	}
@@ -35,22 +36,28 @@ func (inv *Investigation) checkCommand(e *timeline.Evidence) string {
 			continue
 		}
 		whole = false
-		start, all := int64(0), make([]string, 0, len(ev.Segments))
+		next := int64(-1)
+		var parts []string
 		for _, s := range ev.Segments {
-			if e.Offset >= start && e.Offset+e.Length <= start+s.Size {
-				offset, file, whole = e.Offset-start, quote(s.Path), true
-				break
+			switch {
+			case e.Offset >= s.Offset && e.Offset < s.Offset+s.Size:
+				offset = e.Offset - s.Offset
+			case next != s.Offset || e.Offset+e.Length <= s.Offset:
+				continue
 			}
-			start += s.Size
-			all = append(all, quote(s.Path))
+			parts, next = append(parts, quote(s.Path)), s.Offset+s.Size
 		}
-		if !whole {
-			file = strings.Join(all, " ")
+		if next < e.Offset+e.Length {
+			return "" // a part of it is missing
 		}
+		file, whole = strings.Join(parts, " "), len(parts) == 1
 	}
 	switch {
 	case e.Packed == "gzip" && e.Line > 0:
-		return cutOut(whole, file, offset, e.Length) + fmt.Sprintf(" | gzip -dc | sed -n %dp", e.Line)
+		if len(lines) == 0 {
+			lines = []int{e.Line}
+		}
+		return cutOut(whole, file, offset, e.Length) + " | gzip -dc | sed -n " + lineScript(lines)
 	case e.Packed == "gzip":
 		return cutOut(whole, file, offset, e.Length) + " | gzip -dc"
 	case !whole:

@@ -12,7 +12,6 @@ import (
 
 	"deadbox/fs/host"
 	"deadbox/rules"
-	"deadbox/timeline"
 )
 
 //go:embed report.html.tmpl
@@ -40,24 +39,26 @@ func WriteHTML(w io.Writer, inv *Investigation) error {
 // page is what the template shows. Its strings have passed through Text, so
 // that what html/template leaves as it is shows itself on the screen.
 type page struct {
-	Title, Headline, Tool, Command, Zone string
-	Bad                                  bool // there are findings
-	Facts                                []fact
-	Severities                           []severityCount
-	Notes                                []string
-	Chart                                *chart
-	Story                                []storyRow
-	Cards                                []card
-	MoreCards                            string
-	Changes                              []changeTable
-	Compared                             bool
-	Accounts                             []accountRow
-	MoreAccounts                         string
-	Images                               []imageView
-	Damage                               []damageRow
-	MoreDamage                           string
-	Outputs                              []Output
-	Sums                                 [][2]string
+	Title, Headline, Tool, Zone string
+	Bad                         bool // there are findings
+	Facts                       []fact
+	Severities                  []severityCount
+	Notes                       []string
+	Chart                       *chart
+	Story                       []storyRow
+	Cards                       []card
+	MoreCards                   string
+	Changes                     []changeTable
+	Explained                   string
+	Compared                    bool
+	Accounts                    []accountRow
+	MoreAccounts                string
+	Images                      []imageView
+	Damage                      []damageRow
+	MoreDamage                  []string
+	Outputs                     []Output
+	Sums                        [][2]string
+	WhereCommand                string
 }
 
 type severityCount struct {
@@ -71,7 +72,7 @@ type storyRow struct {
 
 type card struct {
 	Anchor, ID, Severity, Title, When, Note string
-	Summary, Decoded                        string
+	Summary                                 string
 	Account, Address                        string
 	Techniques                              []technique
 	Paths                                   []string
@@ -81,10 +82,6 @@ type card struct {
 }
 
 type technique struct{ ID, URL string }
-
-type evidenceRow struct {
-	Place, Packed, Inode, Volume, Offset, Length, Quote, Decoded, Check string
-}
 
 type changeTable struct {
 	What, Title, Total, More string
@@ -123,11 +120,10 @@ func newPage(inv *Investigation) *page {
 		Title:    "Investigation of " + who,
 		Headline: headline(inv),
 		Tool:     Text(strings.TrimSpace(inv.Tool.Name + " " + inv.Tool.Version)),
-		Command:  Text(Cut(quoteAll(inv.CommandLine), 2000)),
 		Zone:     Text(Cut(inv.zoneName(), 120)),
 		Bad:      len(inv.Findings) > 0,
-		Compared: inv.Changes != nil,
-		Outputs:  inv.Outputs,
+		Compared: inv.Changes != nil, WhereCommand: whereCommand,
+		Outputs: inv.Outputs,
 	}
 	for _, f := range facts(inv) {
 		if f.Name == "Evidence" || f.Name == "Baseline" { // they have a section of their own
@@ -157,7 +153,7 @@ func newPage(inv *Investigation) *page {
 	story := inv.Story()
 	for _, f := range story[:min(len(story), maxCards)] {
 		p.Story = append(p.Story, storyRow{
-			Anchor: anchors[f], When: TimeIn(f.Time, zone), Severity: f.Severity.String(), Title: Text(Cut(f.Title, 300)), Where: where(f),
+			Anchor: anchors[f], When: findingTime(f, zone), Severity: f.Severity.String(), Title: Text(Cut(f.Title, 300)), Where: where(f),
 			Who: strings.Join(nonEmpty(Text(Cut(f.Account, 60)), Text(Cut(f.Address, 60))), ", "),
 		})
 	}
@@ -176,11 +172,11 @@ func nonEmpty(list ...string) []string {
 func newCard(inv *Investigation, f *rules.Finding, anchor string, zone *time.Location) card {
 	c := card{
 		Anchor: anchor, ID: Text(f.ID), Severity: f.Severity.String(), Title: Text(Cut(f.Title, 300)),
-		Note: Text(Cut(f.TimeNote, 300)), Summary: Text(Cut(f.Summary, 2000)), Decoded: Text(decoded(Cut(f.Summary, 2000))),
+		Note: Text(Cut(f.TimeNote, 300)), Summary: Text(Cut(f.Summary, 2000)),
 		Account: Text(Cut(f.Account, 200)), Address: Text(Cut(f.Address, 200)),
 	}
 	if !f.Time.IsZero() {
-		c.When = span(f.Time, f.Last, zone)
+		c.When = findingSpan(f, zone)
 	}
 	for _, id := range f.Techniques {
 		t := technique{ID: Text(Cut(id, 20))}
@@ -196,33 +192,18 @@ func newCard(inv *Investigation, f *rules.Finding, anchor string, zone *time.Loc
 	if more := max(f.PathCount, len(f.Paths)) - len(shown); more > 0 {
 		c.MorePaths = plural(int64(more), "more path")
 	}
-	evidence := f.Evidence[:min(len(f.Evidence), maxEvidenceShown)]
-	for i := range evidence {
-		c.Evidence = append(c.Evidence, newEvidenceRow(inv, &evidence[i]))
-	}
-	if more := max(f.Count, len(f.Evidence)) - len(evidence); more > 0 {
-		c.MoreEvidence = plural(int64(more), "more record")
+	var more int64
+	if c.Evidence, more = inv.evidence(f); more > 0 {
+		c.MoreEvidence = plural(more, "more record")
 	}
 	return c
-}
-
-func newEvidenceRow(inv *Investigation, e *timeline.Evidence) evidenceRow {
-	r := evidenceRow{Place: place(e), Packed: Text(e.Packed), Volume: Text(Cut(e.Volume, 60)), Check: inv.checkCommand(e)}
-	if e.Inode != 0 {
-		r.Inode = fmt.Sprint(e.Inode)
-	}
-	if e.Offset >= 0 {
-		r.Offset, r.Length = fmt.Sprint(e.Offset), fmt.Sprint(e.Length)
-	}
-	quote := inv.excerpt(e)
-	r.Quote, r.Decoded = Text(quote), Text(decoded(quote))
-	return r
 }
 
 func (p *page) changes(inv *Investigation, zone *time.Location) {
 	if inv.Changes == nil {
 		return
 	}
+	p.Explained = inv.Changes.explainedText()
 	for _, g := range inv.Changes.Groups() {
 		t := changeTable{What: g.What, Title: g.Title, Total: Count(g.Total)}
 		shown := g.Top[:min(len(g.Top), maxChangesShown)]
@@ -347,13 +328,17 @@ func (p *page) damage(inv *Investigation) {
 			p.Damage = append(p.Damage, damageRow{Text(Cut(a.Point, 200)), absentText(a.Point, a.Spec, a.Type)})
 		}
 	}
-	shown := inv.Damage[:min(len(inv.Damage), maxDamageShown)]
-	for i := range shown {
-		p.Damage = append(p.Damage, damageRow{damagePlace(&shown[i]), Text(Cut(shown[i].What, 500))})
+	list := func(all []Damage, total int64, whose string) {
+		shown := all[:min(len(all), maxDamageShown)]
+		for i := range shown {
+			p.Damage = append(p.Damage, damageRow{whose + damagePlace(&shown[i]), Text(Cut(shown[i].What, 500))})
+		}
+		if more := total - int64(len(shown)); more > 0 {
+			p.MoreDamage = append(p.MoreDamage, whose+plural(more, "more place")+moreDamage(all, len(shown)))
+		}
 	}
-	if more := inv.damageCount() - int64(len(shown)); more > 0 {
-		p.MoreDamage = plural(more, "more place") + moreDamage(inv, len(shown))
-	}
+	list(inv.Damage, inv.damageCount(), "")
+	list(inv.BaselineDamage, inv.baselineDamageCount(), "of the baseline: ")
 }
 
 // chart is a histogram of what happened around the findings.
@@ -394,7 +379,11 @@ func newChart(inv *Investigation, story []*rules.Finding, anchors map[*rules.Fin
 	if inv.Activity == nil {
 		return nil
 	}
-	first, last := inv.Window()
+	w := inv.Window()
+	first, last := w.First, w.Last
+	if w.LastDay {
+		last = last.Add(24*time.Hour - time.Second)
+	}
 	if first.IsZero() {
 		first, last = inv.FirstActivity, inv.LastActivity
 	}
@@ -466,8 +455,12 @@ func newChart(inv *Investigation, story []*rules.Finding, anchors map[*rules.Fin
 		c.Ticks = append(c.Ticks, tick{round(float64(i) * step), TimeIn(time.Unix(from+int64(i)*size.sec, 0), zone)[:len(form)]})
 	}
 	for _, f := range story[:min(len(story), maxMarkers)] {
-		x := float64(f.Time.Unix()-from) / float64(size.sec) * step
-		c.Markers = append(c.Markers, marker{round(x), f.Severity.String(), TimeIn(f.Time, zone) + " " + Text(Cut(f.Title, 200)), anchors[f]})
+		at := f.Time
+		if dayOnly(f.TimeNote) {
+			at = at.Add(12 * time.Hour)
+		}
+		x := min(max(float64(at.Unix()-from)/float64(size.sec)*step, 0), width)
+		c.Markers = append(c.Markers, marker{round(x), f.Severity.String(), findingTime(f, zone) + " " + Text(Cut(f.Title, 200)), anchors[f]})
 	}
 	return c
 }

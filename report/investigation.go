@@ -35,8 +35,14 @@ type Investigation struct {
 	FirstActivity, LastActivity time.Time
 	Activity                    *Activity // nil: no histogram. Case gathers one
 	Changes                     *Changes  // nil: no baseline. Case gathers it
-	Damage                      []Damage
-	Notes                       []string // what a reader must know, a sentence each
+	Damage                      []Damage  // of the evidence
+	BaselineDamage              []Damage  // of the baseline: what could not be compared with
+	Notes                       []string  // what a reader must know, a sentence each
+
+	// Zone is the one for times that people read, ZoneName how it was asked for;
+	// nil for the server's own.
+	Zone     *time.Location
+	ZoneName string
 
 	// Excerpt, if set, gives the bytes that a piece of evidence points to, for
 	// the reports to quote. It may cut them, and gives "" if they cannot be read.
@@ -67,6 +73,7 @@ type EvidenceFile struct {
 // Segment is one file of an image.
 type Segment struct {
 	Path   string
+	Offset int64 // of its first byte in the image
 	Size   int64
 	SHA256 string // "" if it was not computed
 }
@@ -85,8 +92,13 @@ type Counts struct {
 	Events   int64            // rows of the timeline
 	Changes  int64            // written to changes.jsonl
 	Kinds    map[string]int64 // records by kind
-	Damage   int64            // places that could not be read; Damage may list fewer
 	Findings int64
+	// Explained are those of Changes that others explain: directories in which
+	// names came or went.
+	Explained int64
+	// Damage and BaselineDamage are places that could not be read; the lists of
+	// the same names may have fewer.
+	Damage, BaselineDamage int64
 }
 
 // Damage is one place that could not be read, or that says what cannot be.
@@ -184,23 +196,72 @@ func (inv *Investigation) Severities() (counts [rules.Critical + 1]int) {
 	return counts
 }
 
-// Window is the time from the first to the last finding that has one; zero
-// times if none has.
-func (inv *Investigation) Window() (first, last time.Time) {
-	for i := range inv.Findings {
-		for _, t := range [...]time.Time{inv.Findings[i].Time, inv.Findings[i].Last} {
-			if t.IsZero() {
-				continue
-			}
-			if first.IsZero() || t.Before(first) {
-				first = t
-			}
-			if last.IsZero() || t.After(last) {
-				last = t
-			}
+// Window is the time from the first to the last finding that has one.
+type Window struct {
+	First, Last       time.Time // zero if no finding has a time
+	FirstDay, LastDay bool      // only the day is known
+}
+
+// Window finds the first and the last time of the findings. A finding of which
+// only the day is known counts if the whole of that day lies outside of the window
+// of the others.
+func (inv *Investigation) Window() Window {
+	var w Window
+	widen := func(first, last time.Time, day bool) {
+		if w.First.IsZero() || first.Before(w.First) {
+			w.First, w.FirstDay = first, day
+		}
+		if w.Last.IsZero() || last.After(w.Last) {
+			w.Last, w.LastDay = last, day
 		}
 	}
-	return first, last
+	for i := range inv.Findings {
+		f := &inv.Findings[i]
+		if f.Time.IsZero() || dayOnly(f.TimeNote) {
+			continue
+		}
+		widen(f.Time, f.Time, false)
+		if !f.Last.IsZero() {
+			widen(f.Last, f.Last, false)
+		}
+	}
+	exact := w
+	for i := range inv.Findings {
+		f := &inv.Findings[i]
+		if f.Time.IsZero() || !dayOnly(f.TimeNote) {
+			continue
+		}
+		if exact.First.IsZero() || !f.Time.Add(24*time.Hour).After(exact.First) || f.Time.After(exact.Last) {
+			widen(f.Time, f.Time, true)
+		}
+	}
+	return w
+}
+
+// dayOnly reports whether the note of a time says that it is the start of the
+// day on which something happened, in UTC, as the days of shadow(5) are.
+func dayOnly(note string) bool {
+	return note == "day only" || strings.HasPrefix(note, "day only,") || strings.HasPrefix(note, "day only;")
+}
+
+// when writes a time for people; of a day the date alone, which belongs to no
+// zone.
+func when(t time.Time, day bool, zone *time.Location) string {
+	if day && !t.IsZero() {
+		return t.UTC().Format(time.DateOnly)
+	}
+	return TimeIn(t, zone)
+}
+
+// findingTime writes the time of a finding for people.
+func findingTime(f *rules.Finding, zone *time.Location) string {
+	return when(f.Time, dayOnly(f.TimeNote), zone)
+}
+
+// findingSpan writes when a finding began and ended.
+func findingSpan(f *rules.Finding, zone *time.Location) string {
+	day := dayOnly(f.TimeNote)
+	return span(Window{f.Time, f.Last, day, day}, zone)
 }
 
 // named returns the different values that get gives for findings, those of
@@ -217,8 +278,12 @@ func (inv *Investigation) named(get func(*rules.Finding) string) []string {
 	return out
 }
 
-// zone is the zone for people: the server's, UTC if it is not known.
+// zone is the zone for people: the one that was asked for, else the server's,
+// UTC if it is not known.
 func (inv *Investigation) zone() *time.Location {
+	if inv.Zone != nil {
+		return inv.Zone
+	}
 	if inv.Host == nil || inv.Host.Zone == nil {
 		return time.UTC
 	}
@@ -227,6 +292,9 @@ func (inv *Investigation) zone() *time.Location {
 
 // zoneName says which zone times are in, and how it is known.
 func (inv *Investigation) zoneName() string {
+	if inv.Zone != nil {
+		return inv.ZoneName
+	}
 	if inv.Host == nil || inv.Host.Zone == nil {
 		return "UTC (the server's own zone is not known)"
 	}
@@ -243,6 +311,11 @@ func (inv *Investigation) zoneName() string {
 // damageCount is the number of damaged places, listed or not.
 func (inv *Investigation) damageCount() int64 {
 	return max(inv.Counts.Damage, int64(len(inv.Damage)))
+}
+
+// baselineDamageCount is damageCount of the baseline.
+func (inv *Investigation) baselineDamageCount() int64 {
+	return max(inv.Counts.BaselineDamage, int64(len(inv.BaselineDamage)))
 }
 
 // lost is the number of bytes of evidence that are missing.

@@ -272,13 +272,16 @@ func appendFlags(dst []byte, f filesystem.Flags) []byte {
 }
 
 // appendXattr writes an extended attribute: its name, its value in base64, and
-// the value as text where it is text (a NUL at its end aside, as SELinux's has).
+// beside it what the value means where its form is known ("decoded"), else the
+// value as text where it is text, a NUL at its end aside ("text").
 func appendXattr(dst []byte, x *filesystem.Xattr) []byte {
 	dst = str(append(dst, '{'), "name", x.Name)
 	dst = append(key(dst, "value"), '"')
 	dst = base64.StdEncoding.AppendEncode(dst, x.Value)
 	dst = append(dst, '"')
-	if text := strings.TrimSuffix(string(x.Value), "\x00"); text != "" && shown(text) {
+	if text, ok := x.Decode(); ok {
+		dst = str(dst, "decoded", text)
+	} else if text := strings.TrimSuffix(string(x.Value), "\x00"); text != "" && shown(text) {
 		dst = str(dst, "text", text)
 	}
 	return append(dst, '}')

@@ -106,7 +106,7 @@ func TestAppendRecord(t *testing.T) {
 		"path": "/x\ufffd", "path_bytes": b64("/x\xfe"), "inode": 4711, "type": "file", "mode": "4755", "mode_letters": "-rwsr-xr-x", "uid": 1, "gid": 2,
 		"links": 3, "size": 12345, "flags": []string{"immutable", "extents"}, "target": "/t",
 		"xattrs": []object{
-			{"name": "security.selinux", "value": b64("system_u:object_r:tmp_t:s0\x00"), "text": "system_u:object_r:tmp_t:s0"},
+			{"name": "security.selinux", "value": b64("system_u:object_r:tmp_t:s0\x00"), "decoded": "system_u:object_r:tmp_t:s0"},
 			{"name": "user.raw", "value": b64("\x00\x01\x02")}, {"name": "user.empty", "value": ""},
 		},
 		"deleted": true, "unallocated": true, "orphan": true, "sha256": "ab", "magic": "script", "interpreter": "/bin/sh", "in_package": true,

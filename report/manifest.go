@@ -50,7 +50,9 @@ func WriteManifest(w io.Writer, inv *Investigation) error {
 	b = num(b, "records", inv.Counts.Records)
 	b = num(b, "events", inv.Counts.Events)
 	b = num(b, "changes", inv.Counts.Changes)
+	b = num(b, "explained_changes", inv.Counts.Explained)
 	b = num(b, "damage", inv.damageCount())
+	b = num(b, "baseline_damage", inv.baselineDamageCount())
 	b = append(key(b, "records_by_kind"), '{')
 	kinds := make([]string, 0, len(inv.Counts.Kinds))
 	for k := range inv.Counts.Kinds {
@@ -67,6 +69,7 @@ func WriteManifest(w io.Writer, inv *Investigation) error {
 	b = stdTime(b, "first_activity", inv.FirstActivity)
 	b = stdTime(b, "last_activity", inv.LastActivity)
 	b = each(key(b, "damage"), inv.Damage, AppendDamage)
+	b = each(key(b, "baseline_damage"), inv.BaselineDamage, AppendDamage)
 	b = strs(b, "notes", inv.Notes)
 	b = each(key(b, "outputs"), inv.Outputs, func(dst []byte, o *Output) []byte {
 		dst = str(append(dst, '{'), "name", o.Name)
@@ -105,6 +108,7 @@ func appendEvidenceFiles(dst []byte, list []EvidenceFile) []byte {
 		if len(e.Segments) > 0 {
 			dst = each(key(dst, "segments"), e.Segments, func(dst []byte, s *Segment) []byte {
 				dst = str(append(dst, '{'), "path", s.Path)
+				dst = num(dst, "offset", s.Offset)
 				dst = num(dst, "size", s.Size)
 				dst = strSome(dst, "sha256", s.SHA256)
 				return append(dst, '}')
@@ -206,6 +210,11 @@ func appendHost(dst []byte, inv *Investigation) []byte {
 		dst = str(dst, "home", a.Home)
 		dst = str(dst, "shell", a.Shell)
 		return append(num(dst, "line", int64(a.Line)), '}')
+	})
+	dst = each(key(dst, "absent"), h.Absent, func(dst []byte, a *host.Absent) []byte {
+		dst = str(append(dst, '{'), "mount_point", a.Point)
+		dst = str(dst, "spec", a.Spec)
+		return append(str(dst, "type", a.Type), '}')
 	})
 	dst = strs(dst, "notes", h.Notes)
 	return append(dst, '}')

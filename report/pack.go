@@ -2,14 +2,17 @@ package report
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"deadbox/fs/filesystem"
 	"deadbox/timeline"
 )
 
 // packer writes what a row of the timeline says of a file in a tenth of the
-// bytes, for the spool, and reads it back. Its form is of this process alone.
+// bytes, for the spool, and reads it back. Its form is of this process alone. Its
+// methods may be called concurrently.
 type packer struct {
+	mu     sync.RWMutex
 	places []string // images and volumes, in the order in which they came
 	index  map[string]uint64
 }
@@ -60,7 +63,11 @@ func (p *packer) unpack(row []byte, f *timeline.File, ev *timeline.Evidence) MAC
 	}
 	f.Inode, f.Mode, f.UID, f.GID = filesystem.Inum(next()), filesystem.Mode(next()), uint32(next()), uint32(next())
 	f.Size, f.Flags = int64(next()), filesystem.Flags(next())
-	*ev = timeline.Evidence{Image: p.places[next()], Volume: p.places[next()], Offset: int64(next()), Length: int64(next())}
+	image, volume := next(), next()
+	p.mu.RLock()
+	*ev = timeline.Evidence{Image: p.places[image], Volume: p.places[volume]}
+	p.mu.RUnlock()
+	ev.Offset, ev.Length = int64(next()), int64(next())
 	for _, s := range [...]*string{&f.Path, &f.Target, &f.SHA256} {
 		n := next()
 		*s = string(row[:n])
@@ -71,13 +78,21 @@ func (p *packer) unpack(row []byte, f *timeline.File, ev *timeline.Evidence) MAC
 
 // place is the number of an image's or a volume's name.
 func (p *packer) place(name string) uint64 {
+	p.mu.RLock()
+	n, ok := p.index[name]
+	p.mu.RUnlock()
+	if ok {
+		return n
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if n, ok := p.index[name]; ok {
 		return n
 	}
 	if p.index == nil {
 		p.index = map[string]uint64{}
 	}
-	n := uint64(len(p.places))
+	n = uint64(len(p.places))
 	p.places = append(p.places, name)
 	p.index[name] = n
 	return n

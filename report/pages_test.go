@@ -197,9 +197,9 @@ func TestTextReport(t *testing.T) {
 	got := render(t, WriteText, investigation())
 	for _, want := range []string{
 		"1. [critical] Exploit in a web request", "xxd -s 123456789 -l 211 disk.dd", "tail -c +4097 disk.dd | head -c 9000 | gzip -dc | sed -n 88p",
-		"> 192.0.2.66 - - \"GET", "[base64: echo 'a little test']", "asked for /cgi-bin/../", "and 512 more records", "and 38 more paths",
+		"> 192.0.2.66 - - \"GET", "[base64: echo 'a little test']", "and 512 more records", "and 38 more paths",
 		"Added: 301\n  -rwsr-xr-x", "and 276 more in changes.jsonl", "1,048,576 bytes at byte 7516192768 are missing: segment 3", "volume gpt:2, byte 999999488,",
-		"Made by: deadbox investigate 'disk 1.dd' -o case", "SHA-256 " + strings.Repeat("ab", 32) + "  disk.dd",
+		"case.json holds the command line", "SHA-256 " + strings.Repeat("ab", 32) + "  disk.dd",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in\n%s", want, got)
@@ -298,7 +298,7 @@ func TestCheckCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	inv := &Investigation{Evidence: []EvidenceFile{{Path: a, Size: 20, Segments: []Segment{{Path: a, Size: 10}, {Path: b, Size: 10}}}}}
+	inv := &Investigation{Evidence: []EvidenceFile{{Path: a, Size: 20, Segments: []Segment{{Path: a, Size: 10}, {Path: b, Offset: 10, Size: 10}}}}}
 	for _, c := range []struct {
 		offset, n int64
 		want      string

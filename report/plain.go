@@ -18,7 +18,7 @@ const plainWidth = 78
 
 // How much of each list the reports for people show. The data files have all.
 const (
-	maxEvidenceShown = 10
+	maxEvidenceShown = 6
 	maxPathsShown    = 10
 	maxDamageShown   = 50
 	maxChangesShown  = 25
@@ -85,9 +85,6 @@ func (p *plain) findings() {
 		}
 		if f.Summary != "" {
 			p.line(hanging(in+"What       ", Text(Cut(f.Summary, 2000))))
-			if d := decoded(f.Summary); d != "" {
-				p.line(hanging(in+"Decoded    ", Text(d)))
-			}
 		}
 		if f.Account != "" {
 			p.line(hanging(in+"Account    ", Text(Cut(f.Account, 200))))
@@ -119,7 +116,7 @@ func (p *plain) when(f *rules.Finding) string {
 	if f.Time.IsZero() {
 		return Text(Cut(f.TimeNote, 300))
 	}
-	s := span(f.Time, f.Last, p.zone)
+	s := findingSpan(f, p.zone)
 	if f.TimeNote != "" {
 		s += " (" + Text(Cut(f.TimeNote, 200)) + ")"
 	}
@@ -127,48 +124,45 @@ func (p *plain) when(f *rules.Finding) string {
 }
 
 func (p *plain) evidence(f *rules.Finding, in string) {
-	shown := f.Evidence[:min(len(f.Evidence), maxEvidenceShown)]
-	for j := range shown {
-		e := &shown[j]
+	rows, more := p.inv.evidence(f)
+	for j := range rows {
+		r := &rows[j]
 		label := "Evidence   "
 		if j > 0 {
 			label = "           "
 		}
-		p.line(in + label + evidenceText(e))
-		if quote := p.inv.excerpt(e); quote != "" {
-			p.line(in + "             > " + Text(quote))
-			if d := decoded(quote); d != "" {
-				p.line(in + "             decoded: " + Text(d))
-			}
+		p.line(in + label + p.evidenceText(r))
+		for _, q := range r.Quote {
+			p.line(in + "             > " + q)
 		}
-		if cmd := p.inv.checkCommand(e); cmd != "" {
-			p.line(in + "             $ " + cmd)
+		if r.Decoded != "" {
+			p.line(in + "             decoded: " + r.Decoded)
+		}
+		if r.Check != "" {
+			p.line(in + "             $ " + r.Check)
 		}
 	}
-	if more := max(f.Count, len(f.Evidence)) - len(shown); more > 0 {
-		p.line(in + "           and " + plural(int64(more), "more record"))
+	if more > 0 {
+		p.line(in + "           and " + plural(more, "more record"))
 	}
 }
 
 // evidenceText is a piece of evidence on one line.
-func evidenceText(e *timeline.Evidence) string {
-	var parts []string
-	if e.Path != "" {
-		parts = append(parts, place(e))
+func (p *plain) evidenceText(r *evidenceRow) string {
+	parts := []string{r.Place}
+	if r.Packed != "" {
+		parts[0] += " (unpacked)"
 	}
-	if e.Packed != "" {
-		parts = append(parts, "line of the file unpacked from "+Text(Cut(e.Packed, 20)))
+	if r.Inode != "" && r.Place != "inode "+r.Inode {
+		parts = append(parts, "inode "+r.Inode)
 	}
-	if e.Inode != 0 {
-		parts = append(parts, fmt.Sprintf("inode %d", e.Inode))
+	if r.Volume != "" {
+		parts = append(parts, "volume "+r.Volume)
 	}
-	if e.Volume != "" {
-		parts = append(parts, "volume "+Text(Cut(e.Volume, 60)))
+	if r.Image != "" {
+		parts = append(parts, r.Image)
 	}
-	if e.Image != "" {
-		parts = append(parts, Text(Cut(e.Image, 300)))
-	}
-	return strings.Join(parts, ", ")
+	return strings.Join(nonEmpty(parts...), ", ")
 }
 
 func (p *plain) story() {
@@ -179,7 +173,7 @@ func (p *plain) story() {
 	p.section("The same in the order of time")
 	p.line("")
 	for _, f := range story {
-		label := TimeIn(f.Time, p.zone) + "  " + fmt.Sprintf("%-8s", f.Severity) + "  "
+		label := fmt.Sprintf("%-25s  %-8s  ", findingTime(f, p.zone), f.Severity)
 		p.line(hanging(label, Text(Cut(f.Title, 300))+" ["+Text(f.ID)+"]"))
 	}
 }
@@ -193,6 +187,12 @@ func (p *plain) changes() {
 	if len(groups) == 0 {
 		p.line("")
 		p.line("None.")
+	}
+	if s := p.inv.Changes.explainedText(); s != "" {
+		defer func() {
+			p.line("")
+			p.line(hanging("", s+"; "+ChangesFile+" has them too."))
+		}()
 	}
 	for _, g := range groups {
 		p.line("")
@@ -229,7 +229,7 @@ func changeText(c *timeline.Change, zone *time.Location) string {
 
 func (p *plain) damage() {
 	inv := p.inv
-	if inv.damageCount() == 0 && inv.lost() == 0 && (inv.Host == nil || len(inv.Host.Absent) == 0) {
+	if inv.damageCount() == 0 && inv.baselineDamageCount() == 0 && inv.lost() == 0 && (inv.Host == nil || len(inv.Host.Absent) == 0) {
 		return
 	}
 	p.section("What could not be read")
@@ -245,18 +245,22 @@ func (p *plain) damage() {
 			p.line(hanging("- ", absentText(a.Point, a.Spec, a.Type)))
 		}
 	}
-	shown := inv.Damage[:min(len(inv.Damage), maxDamageShown)]
-	for i := range shown {
-		p.line(hanging("- ", damagePlace(&shown[i])+": "+Text(Cut(shown[i].What, 500))))
+	list := func(all []Damage, total int64, whose string) {
+		shown := all[:min(len(all), maxDamageShown)]
+		for i := range shown {
+			p.line(hanging("- ", whose+damagePlace(&shown[i])+": "+Text(Cut(shown[i].What, 500))))
+		}
+		if more := total - int64(len(shown)); more > 0 {
+			p.line("- " + whose + "and " + plural(more, "more place") + moreDamage(all, len(shown)))
+		}
 	}
-	if more := inv.damageCount() - int64(len(shown)); more > 0 {
-		p.line("- and " + plural(more, "more place") + moreDamage(inv, len(shown)))
-	}
+	list(inv.Damage, inv.damageCount(), "")
+	list(inv.BaselineDamage, inv.baselineDamageCount(), "of the baseline, ")
 }
 
 // moreDamage says where the rest of the damage is listed.
-func moreDamage(inv *Investigation, shown int) string {
-	if len(inv.Damage) > shown {
+func moreDamage(all []Damage, shown int) string {
+	if len(all) > shown {
 		return ", see " + ManifestFile
 	}
 	return ""
@@ -292,6 +296,10 @@ func damagePlace(d *Damage) string {
 	return strings.Join(parts, ", ")
 }
 
+// whereCommand stands in for the command line: the reports are the same
+// whatever the folder's name and the number of processors.
+const whereCommand = ManifestFile + " holds the command line, and the SHA-256 of each file beside this one."
+
 func (p *plain) end() {
 	inv := p.inv
 	p.section("How to check this")
@@ -299,9 +307,8 @@ func (p *plain) end() {
 	p.line(fill("Every finding rests on bytes of the image. The commands beside \"$\" show them; offsets count from the start of the image. "+
 		"Times are in "+Text(Cut(inv.zoneName(), 120))+", with their distance from UTC.", plainWidth, ""))
 	p.line("")
-	if len(inv.CommandLine) > 0 {
-		p.line("Made by: " + Cut(quoteAll(inv.CommandLine), 4000))
-	}
+	p.line(fill(whereCommand, plainWidth, ""))
+	p.line("")
 	for i := range inv.Evidence {
 		if e := &inv.Evidence[i]; e.SHA256 != "" {
 			p.line("SHA-256 " + e.SHA256 + "  " + Text(Cut(e.Path, maxPath)))

@@ -197,11 +197,11 @@ func facts(inv *Investigation) []fact {
 	}
 	add("Accounts", shortList(inv.named(func(f *rules.Finding) string { return f.Account }), 8))
 	add("Addresses", shortList(inv.named(func(f *rules.Finding) string { return f.Address }), 8))
-	if first, last := inv.Window(); !first.IsZero() {
-		add("Findings", span(first, last, zone))
+	if w := inv.Window(); !w.First.IsZero() {
+		add("Findings", span(w, zone))
 	}
 	if !inv.FirstActivity.IsZero() {
-		add("Activity", span(inv.FirstActivity, inv.LastActivity, zone))
+		add("Activity", span(Window{First: inv.FirstActivity, Last: inv.LastActivity}, zone))
 	}
 	add("Times in", Text(Cut(inv.zoneName(), 120)))
 	if c := inv.Changes; c != nil {
@@ -213,6 +213,7 @@ func facts(inv *Investigation) []fact {
 			parts = []string{"none"}
 		}
 		add("Changes", strings.Join(parts, "; "))
+		add("", c.explainedText())
 	}
 	var damage []string
 	if n := inv.damageCount(); n > 0 {
@@ -220,6 +221,9 @@ func facts(inv *Investigation) []fact {
 	}
 	if n := inv.lost(); n > 0 {
 		damage = append(damage, Bytes(n)+" of the evidence is missing")
+	}
+	if n := inv.baselineDamageCount(); n > 0 {
+		damage = append(damage, plural(n, "place")+" of the baseline could not be read, nor compared with")
 	}
 	if inv.Host != nil {
 		for i, a := range inv.Host.Absent {
@@ -236,12 +240,17 @@ func facts(inv *Investigation) []fact {
 	return out
 }
 
-// span writes a window of time with its length.
-func span(first, last time.Time, zone *time.Location) string {
-	if last.IsZero() || first.Equal(last) {
-		return TimeIn(first, zone)
+// span writes a window of time with its length, if it has any to the second.
+func span(w Window, zone *time.Location) string {
+	first, last := when(w.First, w.FirstDay, zone), when(w.Last, w.LastDay, zone)
+	if w.Last.IsZero() || first == last {
+		return first
 	}
-	return TimeIn(first, zone) + " to " + TimeIn(last, zone) + " (" + length(last.Sub(first)) + ")"
+	s := first + " to " + last
+	if !w.FirstDay && !w.LastDay {
+		s += " (" + length(w.Last.Sub(w.First)) + ")"
+	}
+	return s
 }
 
 // length writes a duration with its two largest units: "5h43m".
@@ -338,12 +347,9 @@ func (t *terminal) findings(inv *Investigation) {
 	spot := min(room-what, 100)
 	var rows [][]string
 	for _, f := range all[:min(len(all), t.opt.Findings)] {
-		when := "-"
-		if !f.Time.IsZero() {
-			when = TimeIn(f.Time, zone)[:timeRoom]
-		}
+		at := findingTime(f, zone)
 		rows = append(rows, []string{
-			when, t.color(f.Severity.String(), severitySGR(f.Severity)),
+			at[:min(len(at), timeRoom)], t.color(f.Severity.String(), severitySGR(f.Severity)),
 			clip(Text(Cut(f.Title, 300)), what, 3), clip(where(f), spot, 3),
 		})
 	}

@@ -40,3 +40,51 @@ func TestRunKeepsOrderAndStops(t *testing.T) {
 		t.Fatal("nothing to do, yet a result")
 	}
 }
+
+func TestStreamKeepsOrderAndStops(t *testing.T) {
+	type pair struct{ n, square int }
+	feed := func(count int) func(next func() *pair) {
+		return func(next func() *pair) {
+			for i := range count {
+				v := next()
+				if v == nil {
+					return
+				}
+				v.n = i
+			}
+		}
+	}
+	square := func(v *pair) { v.square = v.n * v.n }
+	for _, procs := range []int{1, 2, 8} {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		seen := 0
+		for v := range Stream(context.Background(), feed(1000), square) {
+			if v.n != seen || v.square != seen*seen {
+				t.Fatalf("with %d: got %+v, want %d", procs, *v, seen)
+			}
+			seen++
+		}
+		if seen != 1000 {
+			t.Fatalf("with %d: %d results", procs, seen)
+		}
+		for v := range Stream(context.Background(), feed(1<<30), square) {
+			if v.n == 7 {
+				break
+			}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		seen = 0
+		for range Stream(ctx, feed(1<<30), square) {
+			if seen++; seen == 20 {
+				cancel()
+			}
+			if seen > 1000 {
+				t.Fatal("goes on though the context has ended")
+			}
+		}
+	}
+	for range Stream(context.Background(), feed(0), square) {
+		t.Fatal("nothing to do, yet a result")
+	}
+}
