@@ -50,6 +50,7 @@ var All = []*rules.Rule{
 	changedSystemFile,
 	timestompedBinary,
 	newSystemBinary,
+	packagedFileRewritten,
 
 	// What was typed.
 	commandDownloadExecute,

@@ -22,6 +22,19 @@ func run(list []*rules.Rule, env rules.Env, records []timeline.Record) []rules.F
 	return e.Findings()
 }
 
+// BenchmarkFiles shows all rules ordinary files, as most of a server's are.
+func BenchmarkFiles(b *testing.B) {
+	var records []timeline.Record
+	for _, p := range []string{"/usr/share/doc/x/README", "/usr/lib/python3/dist-packages/a/b.py", "/var/lib/dpkg/info/x.list", "/var/www/html/wp-includes/js/a.js", "/home/alice/src/x/main.go", "/usr/bin/ls", "/var/lib/docker/overlay2/a/diff/usr/bin/su", "/etc/ssl/certs/a.pem", "/tmp/notes.txt", "/var/log/apt/term.log.1.gz"} {
+		records = append(records, aFile(p, packaged), aFile(p, magic("")))
+	}
+	e := rules.NewEngine(All, &debianEnv)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		e.Record(&records[i%len(records)])
+	}
+}
+
 func TestExamples(t *testing.T) {
 	for _, r := range All {
 		for _, ex := range r.True {

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -365,6 +366,139 @@ Innocent: prelink, which rewrites all programs and keeps their times (low).`,
 	},
 }
 
+// rewrittenChecker looks for packaged programs that were written after they
+// were unpacked.
+type rewrittenChecker struct {
+	env    *rules.Env
+	groups rules.Groups
+	// Without a baseline: packaged programs whose inode changed a day or more
+	// after its birth, and how many did not.
+	late rules.Groups
+	calm int
+}
+
+// manyRewritten is the number from which on it is the packages themselves
+// that carry fractions of seconds.
+const manyRewritten = 100
+
+// maxLate is the most programs whose inodes changed late that are worth a
+// finding: a relabelling or a backup touches all.
+const maxLate = 20
+
+func (c *rewrittenChecker) Record(r *timeline.Record) {
+	f := r.File
+	if f == nil || !f.InPackage || f.Type != filesystem.Regular || f.Mode&0o111 == 0 && !strings.Contains(f.Path, ".so") {
+		return
+	}
+	if f = judged(c.env, r); f == nil || !f.InPackage || !f.Times.Modified.Known || f.Size == 0 || !inSystem(f.Path) {
+		return
+	}
+	if r.Kind == timeline.KindChange && r.Change.What != "added" {
+		return // told as a change
+	}
+	if f.Mode&0o111 == 0 && !strings.Contains(base(f.Path), ".so") || strings.Contains(f.Path, "/node_modules/") || strings.Contains(f.Path, "-packages/") {
+		return
+	}
+	if f.Times.Modified.Nsec == 0 {
+		c.lateChange(r, f)
+		return
+	}
+	g := c.groups.Get(f.Path)
+	s := rules.High
+	if f.Size < 1024 {
+		s = rules.Medium
+	}
+	g.Raise(s)
+	g.AddPath(f.Path)
+	g.Add(r.Evidence, f.Times.Modified.Std(), "the file's last modification")
+	g.Summary = showPath(f.Path) + " belongs to a package and was written at " + f.Times.Modified.Std().Format(time.RFC3339Nano) + ": packages carry whole seconds, so something else wrote it"
+}
+
+// lateChange counts a program that the package manager may have unpacked.
+func (c *rewrittenChecker) lateChange(r *timeline.Record, f *timeline.File) {
+	t := f.Times
+	if c.env.Baseline || !t.Born.Known || !t.Changed.Known {
+		return
+	}
+	if t.Changed.Sec-t.Born.Sec < 24*3600 {
+		c.calm++
+		return
+	}
+	g := c.late.Get(f.Path)
+	s := rules.Medium
+	if f.Mode&0o011 == 0 {
+		s = rules.Low // taken from others: hardening
+	}
+	g.Raise(s)
+	g.Title = "A packaged program's inode was changed long after it was unpacked"
+	g.Techniques = []string{"T1070.006", "T1554"}
+	g.AddPath(f.Path)
+	g.Add(r.Evidence, t.Changed.Std(), "the inode's last change")
+	g.Summary = showPath(f.Path) + " belongs to a package and was unpacked at " + t.Born.Std().Format(time.RFC3339) + "; its inode changed at " + t.Changed.Std().Format(time.RFC3339) +
+		", though its modification time is " + t.Modified.Std().Format(time.RFC3339) + ": its content, rights or times were set then"
+}
+
+func (c *rewrittenChecker) Findings() []rules.Finding {
+	var late []rules.Finding
+	if late = c.late.Findings(nil); len(late) > maxLate || len(late)*50 > c.calm {
+		late = nil
+	}
+	return append(c.written(), late...)
+}
+
+// written are the programs whose times have fractions.
+func (c *rewrittenChecker) written() []rules.Finding {
+	out := c.groups.Findings(nil)
+	if len(out) < manyRewritten {
+		return out
+	}
+	var all rules.Group
+	c.groups.All(func(_ string, g *rules.Group) { all.Merge(g) })
+	f := all.Finding()
+	f.Severity = rules.Info
+	f.Title = "Packaged programs carry fractions of seconds"
+	f.Summary = plural(all.Count, "packaged program") + " have modification times with fractions of a second: either this system's packages do, or all were written anew"
+	return []rules.Finding{f}
+}
+
+// unpacked are n programs as a package manager leaves them.
+func unpacked(n int) []timeline.Record {
+	var out []timeline.Record
+	for i := range n {
+		out = append(out, aFile("/usr/bin/tool"+strconv.Itoa(i), magic(""), perm(0o755), packaged, modified(at(-90000))))
+	}
+	return out
+}
+
+var packagedFileRewritten = &rules.Rule{
+	ID:    "packaged-file-rewritten",
+	Title: "A packaged program was written after it was unpacked",
+	Doc: `Programs and libraries in the system's directories that a package owns and whose modification time has a fraction of a second. The archives of dpkg and rpm hold
+whole seconds, so that a file that they unpacked has none; a program that was replaced or patched in place has. Also one whose inode changed a day or more after it
+was unpacked, if nearly no other did (medium): that is how a program looks that was patched and had its times put back. This needs no baseline.
+Lighter for files below a kilobyte (medium): builders of images put small scripts in the place of programs. Info if there are a hundred or more.
+Innocent: software that updates itself in its package's place.`,
+	Severity:   rules.High,
+	Techniques: []string{"T1554"},
+	Kinds:      fileKinds,
+	New:        func(env *rules.Env) rules.Checker { return &rewrittenChecker{env: env} },
+	True: []rules.Example{
+		withEnv(withPackages, one("patched", rules.High, aFile("/usr/bin/ss", magic(""), perm(0o755), packaged, modified(at(3).Add(123456789))))),
+		withEnv(withBaseline, one("package is new, too", rules.High, anAdded("/usr/bin/ss", magic("elf"), perm(0o755), packaged, modified(at(3).Add(123456789))))),
+		withEnv(withPackages, rules.Example{Name: "patched, times put back", Severity: rules.Medium, Records: append(unpacked(60),
+			aFile("/usr/bin/ls", magic(""), perm(0o755), packaged, modified(at(-90000)), born(at(-50000))))}),
+		withEnv(withPackages, one("stub", rules.Medium, aFile("/usr/sbin/initctl", magic(""), perm(0o755), size(60), packaged, modified(at(3).Add(5))))),
+	},
+	False: []rules.Example{
+		withEnv(withPackages, rules.Example{Name: "all were relabelled", Records: []timeline.Record{
+			aFile("/usr/bin/ls", magic(""), perm(0o755), packaged, modified(at(-90000)), born(at(-50000))), aFile("/usr/bin/ps", magic(""), perm(0o755), packaged, modified(at(-90000)), born(at(-50000)))}}),
+		withEnv(withPackages, quiet("as unpacked", aFile("/usr/bin/ss", perm(0o755), packaged))),
+		withEnv(withPackages, quiet("settings", aFile("/etc/ssh/sshd_config", packaged, modified(at(3).Add(123456789))))),
+		withEnv(withPackages, quiet("not a package's", aFile("/usr/local/bin/x", perm(0o755), modified(at(3).Add(123456789))))),
+		withEnv(withBaseline, quiet("known", aFile("/usr/bin/ss", perm(0o755), packaged, modified(at(3).Add(123456789))))),
+	},
+}
+
 var newSystemBinary = &rules.Rule{
 	ID:    "new-system-program",
 	Title: "A program is new in the system's directories and no package brings it",
@@ -491,6 +625,7 @@ var startupFiles = []pathClass{
 		n := base(p)
 		return (n == "sitecustomize.py" || n == "usercustomize.py" || strings.HasSuffix(n, ".pth")) && strings.Contains(p, "/python")
 	}},
+	{"a hook of git", rules.Low, []string{"T1546"}, func(p string) bool { return strings.Contains(p, ".git/hooks/") && !strings.HasSuffix(p, ".sample") }},
 	{"the boot loader's settings", rules.Low, []string{"T1542"}, func(p string) bool { return p == "/etc/default/grub" || strings.HasPrefix(p, "/etc/grub.d/") }},
 }
 
@@ -666,6 +801,18 @@ Innocent: Raspberry Pi OS (low); agents that monitor applications.`,
 		quiet("empty", aFile("/etc/ld.so.preload", size(0))),
 		quiet("other files of the loader", aFile("/etc/ld.so.conf"), aFile("/etc/ld.so.cache")),
 	},
+}
+
+// WantsText reports whether the rules can judge a text file by its lines: one
+// that is run by itself, or one of a site. Its text is shown to them as a record
+// of timeline.KindStrings with the fields path and strings.
+func WantsText(path string) bool {
+	for i := range startupFiles {
+		if startupFiles[i].match(path) {
+			return true
+		}
+	}
+	return isWebScript(base(path))
 }
 
 type startupChecker struct {

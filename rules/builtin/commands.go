@@ -95,10 +95,14 @@ func (c *commandChecker) Record(r *timeline.Record) {
 	if r.Kind == timeline.KindCommand {
 		c.follow(source, cwd, line)
 	}
-	for _, a := range acts {
-		if !c.deeds[a.deed] {
-			continue
+	var a *act
+	for i := range acts {
+		// The gravest; of those as grave the one that says most.
+		if b := &acts[i]; c.deeds[b.deed] && (a == nil || b.severity > a.severity || b.severity == a.severity && b.deed < a.deed) {
+			a = b
 		}
+	}
+	if a != nil {
 		g := c.groups.Get(source)
 		g.Account = account
 		g.Raise(a.severity)
@@ -109,7 +113,6 @@ func (c *commandChecker) Record(r *timeline.Record) {
 		if f == nil || a.severity > f.severity || a.severity == f.severity && earlier(t, r.Evidence, f) {
 			c.first[g] = &firstLine{a.severity, t, strings.Clone(line), a.why, r.Evidence.Path, r.Evidence.Line}
 		}
-		break
 	}
 }
 

@@ -215,8 +215,12 @@ func unseen(n string) bool {
 	return !visible && utf8.ValidString(n)
 }
 
-// systemTops are directories where nobody keeps files of their own.
-var hiddenTops = []string{"/dev", "/tmp", "/var", "/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc", "/boot", "/run", "/opt", "/proc", "/sys", "/mnt", "/media", "/private/tmp", "/lost+found"}
+// hiddenTops are directories where nobody keeps files of their own, and
+// strangeTops those where at least nobody gives them such names.
+var (
+	hiddenTops  = []string{"/dev", "/tmp", "/var", "/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc", "/boot", "/run"}
+	strangeTops = append([]string{"/opt", "/proc", "/sys", "/mnt", "/media", "/srv", "/lost+found"}, hiddenTops...)
+)
 
 // hiddenDir gives the first directory on the way to a path that is hidden,
 // and whether its name is strange rather than just dotted; "" if none.
@@ -244,9 +248,10 @@ func inHome(env *rules.Env, path string) bool {
 	if strings.HasPrefix(path, "/home/") || strings.HasPrefix(path, "/root/") {
 		return true
 	}
-	for _, a := range env.Accounts {
+	for i := range env.Accounts {
+		a := &env.Accounts[i]
 		h := strings.TrimRight(a.Home, "/")
-		if strings.Count(h, "/") < 2 || h == "/var/www" || h == "/var/tmp" || h == "/usr/sbin" || h == "/usr/bin" || h == "/var/spool" || h == "/var/cache" || h == "/var/run" || h == "/dev/shm" {
+		if daemonAccounts[a.Name] || strings.Count(h, "/") < 2 || temporary(h+"/x") != "" || inSystem(h+"/x") || h == "/var/spool" || h == "/var/cache" || h == "/var/lib" || h == "/var/run" {
 			continue
 		}
 		if below(path, h) {
@@ -270,7 +275,7 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 		return &fileChecker{env: env, say: andMore, look: func(f *timeline.File, r *timeline.Record) *fileHit {
 			if f.Type == filesystem.Directory {
 				parent, n := dirBase(f.Path)
-				if strangeName(n) && !f.InPackage && !inHome(env, f.Path) && !inContainerStore(f.Path) && (parent == "" || belowAny(f.Path, hiddenTops)) {
+				if strangeName(n) && !f.InPackage && !inHome(env, f.Path) && !inContainerStore(f.Path) && (parent == "" || belowAny(f.Path, strangeTops)) {
 					return &fileHit{key: f.Path, severity: rules.High, summary: "The directory " + strconvQuote(f.Path) + " of " + ownerText(env, f.UID) + " has a name made to be overlooked"}
 				}
 				return nil
@@ -287,7 +292,10 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 				return nil
 			}
 			dir, strange := hiddenDir(f.Path)
-			if dir == "" || inHome(env, f.Path) || inContainerStore(f.Path) || !belowAny(dir, hiddenTops) {
+			if dir == "" || inHome(env, f.Path) || inContainerStore(f.Path) || strange && !belowAny(dir, strangeTops) || !strange && !belowAny(dir, hiddenTops) {
+				return nil
+			}
+			if !strange && (strings.Contains(f.Path, "/node_modules/") || strings.Contains(f.Path, "/vendor/")) {
 				return nil
 			}
 			s := rules.High

@@ -477,8 +477,12 @@ func (m *requestMatcher) param(p *param, url, path string, best *match) {
 	}
 
 	// A web shell's parameter: the whole value is a command line.
-	if shellCommand(name, l) {
+	switch {
+	case shellCommand(name, l):
 		better(best, webShell, say(), true)
+	case searching[name]:
+	case wholeCommand(l), pictures[extension(base(path))] && plainCommands[strings.TrimSpace(l)]:
+		better(best, webShell, say(), false)
 	}
 
 	if strings.Contains(l, "://") || strings.HasPrefix(l, "data:") || strings.HasPrefix(l, "//") {
@@ -576,6 +580,17 @@ func shellCommand(name, l string) bool {
 		return true
 	}
 	return false
+}
+
+// wholeCommand reports whether a value, under whatever name, is a command of
+// the system with arguments that only a command has.
+func wholeCommand(l string) bool {
+	first, rest, ok := strings.Cut(strings.TrimSpace(l), " ")
+	if !ok {
+		return false
+	}
+	cmd := base(first)
+	return (plainCommands[cmd] || wordCommands[cmd]) && (looksLikeArguments(rest) || cmd == "ps" && strings.HasPrefix(rest, "a")) && !strings.Contains(rest, ", ")
 }
 
 // looksLikeArguments reports whether what follows a command is a path, an
