@@ -26,13 +26,13 @@ type family struct {
 var families = []family{
 	{"an exploit to become root", rules.Critical, []string{"T1068"}, []sign{
 		{"shellcode placed at", true}, {"suid shell", false}, {"suid-shell", false}, {"got root!", false}, {"rootshell", false}, {"root shell", false}, {"prepare_kernel_cred", false},
-		{"commit_creds", false}, {"dirtycow", true}, {"dirty cow", true}, {"/proc/self/mem", false}, {"madvise", false}, {"gconv_path=.", true}, {"pkexec", false}, {"gconv_path", false},
+		{"commit_creds", false}, {"dirtycow", true}, {"dirty cow", true}, {"/proc/self/mem", false}, {"gconv_path=.", true}, {"pkexec", false},
 		{"dirty pipe", true}, {"dirtypipe", true}, {"kernel exploit", true}, {"local root exploit", true}, {"privilege escalation", false}, {"spawning shell", false}, {"spawning root shell", true},
-		{"exploiting", false}, {"exploit failed", false}, {"shellcode", false}, {"ptrace_attach", false}, {"/bin/sh", false}, {"child process started", false}, {"addr_limit", false},
+		{"exploiting", false}, {"exploit failed", false}, {"shellcode", false}, {"ptrace_attach", false}, {"child process started", false}, {"addr_limit", false},
 		{"heap spray", false}, {"kaslr", false}, {"cve-20", false}, {"glibc_tunables=glibc", true}, {"overlayfs", false}, {"mremap_thread", false}, {"[+] got root", true}, {"attached to ", false},
 	}},
 	{"a remote-controlled bot", rules.Critical, []string{"T1071.001", "T1498.001"}, []sign{
-		{"privmsg %s", false}, {"notice %s", false}, {"nick %s", false}, {"join %s", false}, {"user %s", false}, {"pong %s", false}, {"udp flood", false}, {"syn flood", false}, {"udpflood", false},
+		{"privmsg %s", false}, {"notice %s", false}, {"nick %s", false}, {"join %s", false}, {"pong %s", false}, {"udp flood", false}, {"syn flood", false}, {"udpflood", false},
 		{"synflood", false}, {"httpflood", false}, {"tcpflood", false}, {"ackflood", false}, {"kaiten", true}, {"tsunami <target>", true}, {"unknown <target>", true}, {"gayfgt", true}, {"lolnogtfo", true},
 		{"/bin/busybox mirai", true}, {"botnet", false}, {"/dev/watchdog", false}, {"/dev/misc/watchdog", false}, {"!* sh ", true}, {"killattk", true}, {"remove spoofing", false}, {"spoofs", false},
 		{"enable <pass>", false}, {"psybnc", true}, {"eggdrop", false}, {"mozi.m", true},
@@ -49,7 +49,7 @@ var families = []family{
 	{"a rootkit", rules.Critical, []string{"T1014", "T1574.006"}, []sign{
 		{"diamorphine", true}, {"reptile", false}, {"adore-ng", true}, {"suckit", true}, {"knark", true}, {"jynx", true}, {"azazel", true}, {"beurk", true}, {"vlany", true}, {"bdvl", true}, {"libprocesshider", true},
 		{"hide_pid", false}, {"hide_file", false}, {"hidden_ports", false}, {"hide_tcp", false}, {"hide_module", false}, {"kallsyms_lookup_name", false}, {"sys_call_table", false}, {"/etc/ld.so.preload", false},
-		{"readdir64", false}, {"getdents64", false}, {"magic_prefix", false}, {"give_root", false}, {"module_hide", false}, {"ftrace hook", false}, {"rootkit", false}, {"unhide", false}, {"/proc/net/tcp", false},
+		{"magic_prefix", false}, {"give_root", false}, {"module_hide", false}, {"ftrace hook", false}, {"rootkit", false}, {"unhide", false}, {"/proc/net/tcp", false},
 	}},
 	{"a tool to spread", rules.High, []string{"T1110.001", "T1046"}, []sign{
 		{"pscan2", true}, {"ssh brute", false}, {"sshbrute", true}, {"bruteforce", false}, {"brute force", false}, {"vuln.txt", true}, {"pass_file", false}, {"found a vulnerable", false}, {"scanning ip range", false},
@@ -135,6 +135,9 @@ func (c *stringsChecker) Record(r *timeline.Record) {
 	best := list[0]
 	odd := temporary(path) != "" || hiddenElement(path) || strings.HasPrefix(path, "/dev/")
 	s := best.family.severity
+	if !best.decisive && len(best.signs) < 3 {
+		s = min(s, rules.High)
+	}
 	// Honest programs speak of two of these things too: a chat client of IRC
 	// commands, a debugger of shells. Three of them, a decisive one, or a place
 	// where no honest program lies, make the difference.
