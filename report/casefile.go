@@ -42,6 +42,15 @@ var caseFiles = []struct{ name, doc string }{
 	{timelineTempFile, ""},
 }
 
+// FileNames are the names of all files that a case folder may hold.
+func FileNames() []string {
+	var out []string
+	for _, f := range caseFiles {
+		out = append(out, f.name)
+	}
+	return out
+}
+
 func docOf(name string) string {
 	for _, f := range caseFiles {
 		if f.name == name {

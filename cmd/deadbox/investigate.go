@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"deadbox/fs/content"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/internal/inorder"
 	"deadbox/report"
 	"deadbox/rules"
 	"deadbox/rules/builtin"
@@ -87,6 +89,13 @@ func runInvestigate(ctx context.Context, a *app, opts *investigateOptions, path 
 		}
 		failLevel = level
 	}
+	var zone *time.Location
+	if opts.zone.name != "" {
+		var err error
+		if zone, err = parseZone(opts.zone.name); err != nil {
+			return err
+		}
+	}
 	ev, err := a.openEvidence(ctx, path)
 	if err != nil {
 		return err
@@ -109,6 +118,11 @@ func runInvestigate(ctx context.Context, a *app, opts *investigateOptions, path 
 		if err := refuseEvidence(opts.dir, e.files()); err != nil {
 			return err
 		}
+		for _, name := range report.FileNames() {
+			if err := refuseEvidence(filepath.Join(opts.dir, name), e.files()); err != nil {
+				return err
+			}
+		}
 	}
 	c, err := report.NewCase(opts.dir, opts.force)
 	if err != nil {
@@ -117,8 +131,14 @@ func runInvestigate(ctx context.Context, a *app, opts *investigateOptions, path 
 		}
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	v := &investigator{ctx: ctx, app: a, opts: opts, ev: ev, base: base, c: c}
+	v.inv.Zone, v.inv.ZoneName = zone, opts.zone.name+" (--tz)"
 	err = v.run()
+	cancel()
+	for _, h := range v.hashes { // they read the images, which are closed now
+		<-h.done
+	}
 	if err != nil {
 		return errors.Join(err, c.Abort())
 	}
@@ -141,7 +161,15 @@ type investigator struct {
 	inv      report.Investigation
 	packaged *host.PackageSet
 	unknown  []unknownFile // programs and scripts that nothing vouches for
-	latest   time.Time
+
+	damage, baseDamage damageList
+
+	hashes []*hashing
+	hashed atomic.Int64 // bytes
+	toHash int64
+
+	lastChange time.Time // the last change of an inode in use
+	firstLine  time.Time // the first line of a log or history
 }
 
 // unknownFile is a file whose strings are worth reading.
@@ -159,7 +187,7 @@ func (v *investigator) run() error {
 	if err := v.open(); err != nil {
 		return err
 	}
-	hashes := v.startHashes()
+	v.startHashes()
 	for _, step := range []func() error{v.changes, v.files, v.artifacts, v.strings} {
 		if err := step(); err != nil {
 			return err
@@ -167,39 +195,51 @@ func (v *investigator) run() error {
 	}
 	v.inv.Findings = v.engine.Findings()
 	v.inv.Notes = append(v.inv.Notes, v.engine.Notes()...)
-	if err := v.describe(hashes); err != nil {
+	v.awaitHashes()
+	if err := v.ctx.Err(); err != nil {
 		return err
 	}
+	v.describe()
 	v.inv.Started, v.inv.Finished = started, time.Now().UTC()
-	v.app.people.end()
+	v.app.people.begin("writing the timeline", v.c.Counts().Events, unitRows)
+	v.c.Progress = func(rows, _ int64) { v.app.people.set(rows) }
 	if err := v.c.Finish(&v.inv); err != nil {
 		return err
 	}
+	v.app.people.end()
 	return v.print()
 }
 
 // open joins the volumes and indexes them.
 func (v *investigator) open() error {
-	v.ev.reportDamage()
-	v.app.people.begin("reading directories", 0, unitFiles)
 	var err error
 	if v.host, err = v.ev.server(v.ctx); err != nil {
 		return err
 	}
-	v.noteDamage(v.ev, v.host.BuildIndexes(v.ctx)...)
+	v.sayProblems(v.ev, v.host)
+	v.inv.Notes = append(v.ev.openNotes(), v.host.Notes...)
+	for _, n := range v.inv.Notes {
+		v.app.note(n)
+	}
+	v.index(v.ev, v.host, "reading directories")
+	v.packaged = v.host.Packaged()
+	v.noteDamage(v.ev, v.packaged.Damage...)
+	v.inv.Notes = append(v.inv.Notes, v.packaged.Notes...)
 	if v.base != nil {
-		for _, err := range v.base.openProblems() {
-			v.app.damage("baseline", err)
-		}
 		if v.baseHost, err = v.base.server(v.ctx); err != nil {
 			return fmt.Errorf("baseline: %w", err)
 		}
-		v.noteDamage(v.base, v.baseHost.BuildIndexes(v.ctx)...)
+		v.sayProblems(v.base, v.baseHost)
+		for _, s := range baseline.Lineage(v.host, v.baseHost) {
+			v.inv.Notes = append(v.inv.Notes, "comparison: "+s)
+			v.app.note("comparison: " + s)
+		}
+		v.index(v.base, v.baseHost, "reading directories of the baseline")
+		v.noteDamage(v.base, v.baseHost.Packaged().Damage...)
 	}
 	if err := v.ctx.Err(); err != nil {
 		return err
 	}
-	v.packaged = v.host.Packaged()
 	env := &rules.Env{
 		WebRoots: v.host.WebRoots(), Baseline: v.baseHost != nil, Packages: v.packaged.Known(),
 		OSID: v.host.OSID, Zone: v.host.Zone,
@@ -210,7 +250,9 @@ func (v *investigator) open() error {
 	if v.baseHost != nil {
 		env.KnownKeys = map[string]bool{}
 		for r, err := range artifact.Extract(v.ctx, v.baseHost, []*timeline.Extractor{&authorizedkeys.Extractor}) {
-			if err == nil && r.Fields["fingerprint"] != "" {
+			if err != nil {
+				v.noteDamage(v.base, err)
+			} else if r.Fields["fingerprint"] != "" {
 				env.KnownKeys[r.Fields["fingerprint"]] = true
 			}
 		}
@@ -219,60 +261,48 @@ func (v *investigator) open() error {
 	return nil
 }
 
-// noteDamage keeps what could not be read for the report, and says it.
-func (v *investigator) noteDamage(ev *evidence, errs ...error) {
-	for _, err := range errs {
-		if err == nil || errors.Is(err, context.Canceled) {
-			continue
-		}
-		v.inv.Counts.Damage++
-		d := v.damageOf(ev, err)
-		if len(v.inv.Damage) < maxDamageListed {
-			v.inv.Damage = append(v.inv.Damage, d)
-		}
-		what := ""
-		if ev == v.base {
-			what = "baseline"
-		}
-		v.app.damage(what, err)
+// sayProblems says what was found wrong when an image was opened. Lost ranges
+// are listed with the image itself.
+func (v *investigator) sayProblems(ev *evidence, h *host.Host) {
+	what := ""
+	if ev == v.base {
+		what = "baseline"
 	}
+	for _, r := range ev.image.Lost() {
+		v.app.damage(what, fmt.Errorf("bytes %d to %d of the image: %s", r.Offset, r.Offset+r.Length-1, r.Reason))
+	}
+	v.noteDamage(ev, ev.structureProblems()...)
+	v.noteDamage(ev, h.Damage...)
 }
 
-// maxDamageListed bounds the list of damage in the report.
-const maxDamageListed = 10000
-
-// damageOf finds the place of an error on the image.
-func (v *investigator) damageOf(ev *evidence, err error) report.Damage {
-	slot, base := "", int64(0)
-	var at *host.PathError
-	var file *timeline.DamageError
-	switch {
-	case errors.As(err, &at):
-		slot = at.Volume
-	case errors.As(err, &file):
-		return report.Damage{Image: ev.image.Name(), Volume: file.Evidence.Volume, Offset: file.Evidence.Offset, Inode: file.Evidence.Inode, Path: file.Path, What: err.Error()}
+// index reads the directories of all volumes.
+func (v *investigator) index(ev *evidence, h *host.Host, label string) {
+	used := uint64(0)
+	for _, m := range h.Mounts {
+		info := m.FS.Info()
+		used += info.InodeCount - min(info.FreeInodes, info.InodeCount)
 	}
-	for _, m := range ev.mounts {
-		if m.Volume.Slot == slot || slot == "" && len(ev.mounts) == 1 {
-			slot, base = m.Volume.Slot, m.Volume.Offset
+	v.app.people.begin(label, int64(used), unitNames)
+	damage := make([][]error, len(h.Mounts))
+	var wg sync.WaitGroup
+	for i, m := range h.Mounts {
+		if m.Index == nil {
+			wg.Go(func() { m.Index, damage[i] = filesystem.BuildIndex(v.ctx, countedNames{m.FS, v.app.people}) })
 		}
 	}
-	return report.DamageOf(ev.image.Name(), slot, base, err)
+	wg.Wait()
+	for i, m := range h.Mounts {
+		for _, err := range damage[i] {
+			_, n := filesystem.Place(err)
+			v.noteDamage(ev, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Inode: n, Err: err})
+		}
+	}
 }
 
 // add hands a record to the case and to the rules.
 func (v *investigator) add(r *timeline.Record) error {
-	for i := range r.Stamps {
-		v.seen(r.Stamps[i].When)
-	}
 	v.engine.Record(r)
 	return v.c.Add(r)
-}
-
-func (v *investigator) seen(t time.Time) {
-	if t.After(v.latest) && t.Year() < 2200 {
-		v.latest = t
-	}
 }
 
 // changes compares with the baseline.
@@ -281,26 +311,20 @@ func (v *investigator) changes() error {
 		return nil
 	}
 	v.app.people.begin("comparing with the baseline", 0, unitBytes)
-	total := int64(0)
+	var once sync.Once
 	opt := baseline.Options{Progress: func(done, of int64) {
-		if of != total {
-			total = of
-			v.app.people.begin("comparing with the baseline", of, unitBytes)
-		}
+		once.Do(func() { v.app.people.begin("comparing with the baseline", of, unitBytes) })
 		v.app.people.set(done)
 	}}
 	for r, err := range baseline.Diff(v.ctx, v.host, v.baseHost, opt) {
 		if err != nil {
-			v.noteDamage(v.ev, err)
+			v.noteDamage(v.whose(err), err)
 			continue
 		}
-		if f := r.File; f != nil {
-			f.InPackage = v.packaged.Contains(f.Path)
-			if r.Change.After != nil {
-				r.Change.After.InPackage = f.InPackage
-				if (r.Change.What == baseline.Added || r.Change.What == baseline.Content || r.Change.What == baseline.Type) && telling(f) {
-					v.remember(f, r.Evidence)
-				}
+		switch r.Change.What {
+		case baseline.Added, baseline.Content, baseline.Type:
+			if telling(r.File) {
+				v.remember(r.File, r.Evidence)
 			}
 		}
 		if err := v.add(&r); err != nil {
@@ -316,13 +340,13 @@ func telling(f *timeline.File) bool {
 }
 
 func (v *investigator) remember(f *timeline.File, ev timeline.Evidence) {
-	if len(v.unknown) == maxUnknown {
-		v.inv.Notes = append(v.inv.Notes, fmt.Sprintf("There are more than %d unknown programs and scripts; the strings of the first %d were read.", maxUnknown, maxUnknown))
-	}
 	if len(v.unknown) > maxUnknown {
 		return
 	}
 	v.unknown = append(v.unknown, unknownFile{file: *f, evidence: ev, mount: v.mountOf(ev.Volume)})
+	if len(v.unknown) > maxUnknown {
+		v.inv.Notes = append(v.inv.Notes, fmt.Sprintf("there are more than %d unknown programs and scripts; the strings of the first %d were read", maxUnknown, maxUnknown))
+	}
 }
 
 // mountOf is the mount of a slot.
@@ -335,72 +359,154 @@ func (v *investigator) mountOf(slot string) *host.Mount {
 	return nil
 }
 
-// files walks all inodes under all their names.
-func (v *investigator) files() error {
-	for _, m := range v.host.Mounts {
-		v.app.people.begin("reading inodes of volume "+m.Volume.Slot, int64(m.Index.Len()), unitFiles)
+// filesAtOnce is how many names of files make a batch.
+const filesAtOnce = 512
+
+// fileBatch is a run of the walk over the inodes.
+type fileBatch struct {
+	records []timeline.Record
+	files   [filesAtOnce]timeline.File
+	damage  []error
+	rows    report.Batch
+	err     error
+}
+
+func (b *fileBatch) reset() { b.records, b.damage, b.err = b.records[:0], b.damage[:0], nil }
+
+func (b *fileBatch) add(r *timeline.Record) {
+	f := &b.files[len(b.records)]
+	*f = *r.File
+	b.records = append(b.records, *r)
+	b.records[len(b.records)-1].File = f
+}
+
+// batches walks the inodes of a volume. What must be read of the files, and
+// their rows, are made on several goroutines.
+func (v *investigator) batches(m *host.Mount) iter.Seq[*fileBatch] {
+	feed := func(next func() *fileBatch) {
+		var b *fileBatch
 		for r, err := range treeOf(m, m.Index).Files(v.ctx) {
+			if b == nil || len(b.records) == filesAtOnce {
+				if b = next(); b == nil {
+					return
+				}
+				b.reset()
+			}
 			if err != nil {
-				v.noteDamage(v.ev, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Err: err})
+				b.damage = append(b.damage, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Err: err})
 				continue
 			}
-			v.app.people.add(1)
-			v.inv.Counts.Inodes++
-			f := r.File
-			f.InPackage = !f.Deleted && !f.Orphan && v.packaged.Contains(f.Path)
-			if !f.InPackage && !f.Deleted && f.Type == filesystem.Regular && f.Size > 0 {
-				v.look(m, f)
-				if v.baseHost == nil && telling(f) && (f.Magic != "script" || f.Mode&0o111 != 0) && v.packaged.Known() {
-					v.remember(f, r.Evidence)
-				}
-			}
-			if !f.Unalloc {
-				v.seen(f.Times.Changed.Std())
-			}
-			if err := v.add(r); err != nil {
-				return err
-			}
+			b.add(r)
 		}
 	}
-	return v.ctx.Err()
+	return inorder.Stream(v.ctx, feed, func(b *fileBatch) {
+		for i := range b.records {
+			f := b.records[i].File
+			f.InPackage = !f.Deleted && !f.Orphan && v.packaged.Contains(f.Path)
+			if !f.InPackage && !f.Deleted && f.Type == filesystem.Regular && f.Size > 0 {
+				b.look(m, f)
+			}
+		}
+		b.err = v.c.Fill(&b.rows, b.records)
+	})
 }
 
 // look reads the head of a file that no package vouches for, and the
 // attributes that give rights.
-func (v *investigator) look(m *host.Mount, f *timeline.File) {
+func (b *fileBatch) look(m *host.Mount, f *timeline.File) {
+	failed := func(err error) {
+		if err != nil {
+			b.damage = append(b.damage, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Path: f.Path, Inode: f.Inode, Err: err})
+		}
+	}
 	in, err := m.FS.Inode(f.Inode)
 	if err != nil {
 		return // the walk has reported it
 	}
 	if f.Mode&0o111 != 0 {
-		if f.Xattrs, err = m.FS.Xattrs(in); err != nil {
-			v.noteDamage(v.ev, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Path: f.Path, Inode: f.Inode, Err: err})
-		}
+		f.Xattrs, err = m.FS.Xattrs(in)
+		failed(err)
 	}
 	c, err := m.FS.Content(in)
-	if err != nil {
-		v.noteDamage(v.ev, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Path: f.Path, Inode: f.Inode, Err: err})
-	}
+	failed(err)
 	if c == nil {
 		return
 	}
 	var head [512]byte
 	n, err := content.Head(c, head[:])
-	if err != nil {
-		v.noteDamage(v.ev, &host.PathError{Image: m.Image, Volume: m.Volume.Slot, Path: f.Path, Inode: f.Inode, Err: err})
-	}
+	failed(err)
 	f.Magic, f.Interp = content.Type(head[:n])
 }
 
-// artifacts runs the extractors.
+// files walks all inodes under all their names.
+func (v *investigator) files() error {
+	for _, m := range v.host.Mounts {
+		v.app.people.begin("reading inodes of volume "+m.Volume.Slot, int64(m.Index.Len()), unitFiles)
+		last := filesystem.Inum(0)
+		for b := range v.batches(m) {
+			v.noteDamage(v.ev, b.damage...)
+			if b.err != nil {
+				return b.err
+			}
+			for i := range b.records {
+				r := &b.records[i]
+				f := r.File
+				if f.Inode != last {
+					v.inv.Counts.Inodes++
+					last = f.Inode
+				}
+				if v.baseHost == nil && v.packaged.Known() && telling(f) && (f.Magic != "script" || f.Mode&0o111 != 0) {
+					v.remember(f, r.Evidence)
+				}
+				if !f.Unalloc && f.Times.Changed.Known {
+					v.changedAt(f.Times.Changed.Std())
+				}
+				v.engine.Record(r)
+			}
+			if err := v.c.AddBatch(&b.rows); err != nil {
+				return err
+			}
+			v.app.people.add(int64(len(b.records)))
+		}
+	}
+	return v.ctx.Err()
+}
+
+// changedAt remembers the last time at which the kernel changed an inode. A
+// year that no clock shows yet was set by hand.
+func (v *investigator) changedAt(t time.Time) {
+	if t.After(v.lastChange) && t.Year() < 2200 {
+		v.lastChange = t
+	}
+}
+
+// lineAt remembers the first line of a log. What was logged while a clock was
+// not yet set stands in 1970.
+func (v *investigator) lineAt(r *timeline.Record) {
+	switch r.Kind {
+	case timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess, timeline.KindCommand:
+	default:
+		return
+	}
+	for i := range r.Stamps {
+		if t := r.Stamps[i].When; t.Year() > 1991 && (v.firstLine.IsZero() || t.Before(v.firstLine)) {
+			v.firstLine = t
+		}
+	}
+}
+
+// artifacts runs the extractors. How far they are shows in the bytes that they
+// have read.
 func (v *investigator) artifacts() error {
-	v.app.people.begin("reading logs, histories and accounts", 0, unitFiles)
+	v.app.people.begin("reading logs, histories and accounts", v.artifactBytes(), unitBytes)
+	before := v.ev.read.Load()
 	for r, err := range artifact.Extract(v.ctx, v.host, artifact.All) {
+		v.app.people.set(v.ev.read.Load() - before)
 		if err != nil {
 			v.noteDamage(v.ev, err)
 			continue
 		}
-		v.app.people.add(1)
+		v.lineAt(&r)
 		if err := v.add(&r); err != nil {
 			return err
 		}
@@ -408,14 +514,36 @@ func (v *investigator) artifacts() error {
 	return v.ctx.Err()
 }
 
+// artifactBytes is about how much the extractors will read.
+func (v *investigator) artifactBytes() int64 {
+	if !v.app.people.on {
+		return 0
+	}
+	total := int64(0)
+	seen := map[host.Node]bool{}
+	for _, e := range artifact.All {
+		for _, pattern := range e.Paths {
+			for _, p := range v.host.Glob(pattern) {
+				n, in, _, err := v.host.Find(p, true)
+				if err == nil && n.Mount != nil && !seen[n] && in.Mode.Type() == filesystem.Regular {
+					seen[n] = true
+					total += in.Size
+				}
+			}
+		}
+	}
+	return total
+}
+
 // strings reads what the unknown programs and scripts say of themselves.
 func (v *investigator) strings() error {
-	v.app.people.begin("reading unknown programs", int64(len(v.unknown)), unitFiles)
-	results := make([]*elfstrings.Result, len(v.unknown))
-	errs := make([]error, len(v.unknown))
-	err := content.InDiskOrder(v.ctx, len(v.unknown), 0, func(i int) int64 { return v.unknown[i].evidence.Offset }, func(_ *content.Worker, i int) {
+	unknown := v.unknown[:min(len(v.unknown), maxUnknown)]
+	v.app.people.begin("reading unknown programs", int64(len(unknown)), unitFiles)
+	results := make([]*elfstrings.Result, len(unknown))
+	errs := make([]error, len(unknown))
+	err := content.InDiskOrder(v.ctx, len(unknown), 0, func(i int) int64 { return unknown[i].evidence.Offset }, func(_ *content.Worker, i int) {
 		defer v.app.people.add(1)
-		u := &v.unknown[i]
+		u := &unknown[i]
 		if u.mount == nil {
 			return
 		}
@@ -431,7 +559,7 @@ func (v *investigator) strings() error {
 		return err
 	}
 	for i, res := range results {
-		u := &v.unknown[i]
+		u := &unknown[i]
 		if errs[i] != nil {
 			v.noteDamage(v.ev, &host.PathError{Image: v.ev.image.Name(), Volume: u.evidence.Volume, Path: u.file.Path, Inode: u.file.Inode, Err: errs[i]})
 		}
@@ -454,108 +582,12 @@ func (v *investigator) strings() error {
 	return nil
 }
 
-// hashing is the SHA-256 of an image on its way.
-type hashing struct {
-	ev   *evidence
-	done chan struct{}
-	sums []string // of each segment
-	all  string
-	err  error
-}
-
-// startHashes begins to hash the images while they are being examined.
-func (v *investigator) startHashes() []*hashing {
-	var out []*hashing
-	for _, ev := range []*evidence{v.ev, v.base} {
-		if ev == nil {
-			continue
-		}
-		h := &hashing{ev: ev, done: make(chan struct{})}
-		out = append(out, h)
-		if v.opts.noHash {
-			close(h.done)
-			continue
-		}
-		go func() {
-			defer close(h.done)
-			h.run(v.ctx)
-		}()
-	}
-	return out
-}
-
-func (h *hashing) run(ctx context.Context) {
-	whole := sha256.New()
-	buf := make([]byte, 1<<20)
-	segments := h.ev.image.Segments()
-	for i, s := range segments {
-		part := sha256.New()
-		to := io.Writer(whole)
-		if len(segments) > 1 {
-			to = io.MultiWriter(whole, part)
-		}
-		if i > 0 {
-			if gap := s.Offset - segments[i-1].Offset - segments[i-1].Size; gap > 0 {
-				writeZeros(whole, gap)
-			}
-		}
-		for at := int64(0); at < s.Size; {
-			if h.err = ctx.Err(); h.err != nil {
-				return
-			}
-			n, err := h.ev.image.ReadAt(buf[:min(int64(len(buf)), s.Size-at)], s.Offset+at)
-			to.Write(buf[:n])
-			if at += int64(n); err != nil && at < s.Size {
-				h.err = fmt.Errorf("no SHA-256: %w", err)
-				return
-			}
-		}
-		if len(segments) > 1 {
-			h.sums = append(h.sums, hex.EncodeToString(part.Sum(nil)))
-		}
-	}
-	if n := len(segments); n > 0 {
-		writeZeros(whole, h.ev.image.Size()-segments[n-1].Offset-segments[n-1].Size)
-	}
-	h.all = hex.EncodeToString(whole.Sum(nil))
-}
-
-func writeZeros(w io.Writer, n int64) {
-	zeros := make([]byte, 64<<10)
-	for ; n > 0; n -= int64(len(zeros)) {
-		w.Write(zeros[:min(n, int64(len(zeros)))])
-	}
-}
-
-// evidenceFile waits for the hash and describes the image.
-func (h *hashing) evidenceFile() report.EvidenceFile {
-	<-h.done
-	im := h.ev.image
-	e := report.EvidenceFile{Path: im.Name(), Size: im.Size(), SHA256: h.all, Lost: im.Lost()}
-	for i, s := range im.Segments() {
-		seg := report.Segment{Path: s.Path, Size: s.Size}
-		if i < len(h.sums) {
-			seg.SHA256 = h.sums[i]
-		} else if len(im.Segments()) == 1 {
-			seg.SHA256 = h.all
-		}
-		e.Segments = append(e.Segments, seg)
-	}
-	return e
-}
-
 // describe fills in what the report says of the evidence.
-func (v *investigator) describe(hashes []*hashing) error {
-	v.app.people.begin("waiting for the SHA-256 of the images", 0, unitBytes)
+func (v *investigator) describe() {
 	inv := &v.inv
-	for _, h := range hashes {
+	for _, h := range v.hashes {
 		e := h.evidenceFile()
-		if h.err != nil {
-			if v.ctx.Err() != nil {
-				return v.ctx.Err()
-			}
-			v.noteDamage(h.ev, h.err)
-		}
+		v.noteDamage(h.ev, h.err)
 		if h.ev == v.base {
 			inv.Baseline = append(inv.Baseline, e)
 		} else {
@@ -566,34 +598,31 @@ func (v *investigator) describe(hashes []*hashing) error {
 	inv.CommandLine = append([]string{"deadbox"}, v.app.args...)
 	inv.Layouts = []report.Layout{{Image: v.ev.image.Name(), Layout: *v.ev.layout}}
 	inv.Host = v.host
-	inv.Notes = append(v.ev.openNotes(), inv.Notes...)
-	inv.Notes = append(inv.Notes, v.packaged.Notes...)
-	for _, err := range v.ev.openProblems() {
-		inv.Damage = append(inv.Damage, v.damageOf(v.ev, err))
-		inv.Counts.Damage++
-	}
-	for _, err := range append(slices.Clone(v.host.Damage), v.packaged.Damage...) {
-		v.noteDamage(v.ev, err)
-	}
-	activity := v.host.Activity()
-	inv.FirstActivity = activity.First.Std()
-	inv.LastActivity = activity.Last.Std()
-	if v.latest.After(inv.LastActivity) {
-		inv.LastActivity = v.latest
-	}
-	inv.Excerpt = v.excerpt
-	return nil
+	inv.Damage, inv.Counts.Damage = v.damage.listed, v.damage.count
+	inv.BaselineDamage, inv.Counts.BaselineDamage = v.baseDamage.listed, v.baseDamage.count
+	inv.FirstActivity, inv.LastActivity = v.activity()
+	q := &quoter{v: v, packed: map[packedFile]map[int]string{}, budget: unpackAt}
+	inv.Excerpt = q.excerpt
 }
 
-// excerpt reads the text that a piece of evidence points to.
-func (v *investigator) excerpt(ev timeline.Evidence) string {
-	const most = 2048
-	if ev.Packed != "" || ev.Line == 0 || ev.Offset < 0 || ev.Length <= 0 || ev.Image != v.ev.image.Name() {
-		return ""
+// activity is when the server was in use. It began with the first line of a
+// log, or when its root was made; it ended with the last change of an inode, which
+// no line can be later than.
+func (v *investigator) activity() (first, last time.Time) {
+	quick := v.host.Activity()
+	if quick.First.Known {
+		first = quick.First.Std()
 	}
-	buf := make([]byte, min(ev.Length, most))
-	n, _ := v.ev.image.ReadAt(buf, ev.Offset)
-	return string(buf[:n])
+	if quick.Last.Known {
+		last = quick.Last.Std()
+	}
+	if v.lastChange.After(last) {
+		last = v.lastChange
+	}
+	if !v.firstLine.IsZero() && (first.IsZero() || v.firstLine.Before(first)) && v.firstLine.Before(last) {
+		first = v.firstLine
+	}
+	return first, last
 }
 
 // print writes the findings to standard output.

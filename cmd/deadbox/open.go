@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,19 @@ type evidence struct {
 	mounts []*host.Mount // in the order of their offsets; each by itself, without a Point
 	failed map[int]error // by Volume.Index: why a file system that is there cannot be read
 	host   *host.Host    // nil until server
+	read   atomic.Int64  // bytes of file systems that were read so far
+}
+
+// counted counts what is read of an image.
+type counted struct {
+	*image.Image
+	n *atomic.Int64
+}
+
+func (c counted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Image.ReadAt(p, off)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // openEvidence opens an image, its partition table and every file system that
@@ -67,7 +81,7 @@ func (a *app) openEvidence(ctx context.Context, path string) (*evidence, error) 
 }
 
 func (ev *evidence) openVolume(v *volume.Volume) (filesystem.FileSystem, error) {
-	return detect.Open(io.NewSectionReader(ev.image, v.Offset, v.Length), v.Length)
+	return detect.Open(io.NewSectionReader(counted{ev.image, &ev.read}, v.Offset, v.Length), v.Length)
 }
 
 func isExt(kind string) bool { return strings.HasPrefix(kind, "ext") }
@@ -100,6 +114,15 @@ func (ev *evidence) mountOf(v *volume.Volume) *host.Mount {
 	return nil
 }
 
+// volumeError says on which volume something is wrong.
+type volumeError struct {
+	slot string
+	err  error
+}
+
+func (e *volumeError) Error() string { return "volume " + e.slot + ": " + e.err.Error() }
+func (e *volumeError) Unwrap() error { return e.err }
+
 // openProblems lists what was found wrong when the evidence was opened: damage
 // to the image and its table, and to the file systems chosen, all if none is given.
 func (ev *evidence) openProblems(only ...*host.Mount) []error {
@@ -107,14 +130,20 @@ func (ev *evidence) openProblems(only ...*host.Mount) []error {
 	for _, r := range ev.image.Lost() {
 		out = append(out, fmt.Errorf("bytes %d to %d of the image: %s", r.Offset, r.Offset+r.Length-1, r.Reason))
 	}
-	out = append(out, ev.layout.Damage...)
+	return append(out, ev.structureProblems(only...)...)
+}
+
+// structureProblems are those of openProblems that are not lost ranges of the
+// image.
+func (ev *evidence) structureProblems(only ...*host.Mount) []error {
+	out := slices.Clone(ev.layout.Damage)
 	for i := range ev.layout.Volumes {
 		v := &ev.layout.Volumes[i]
 		if v.Missing > 0 {
-			out = append(out, fmt.Errorf("volume %s: its last %d bytes lie past the end of the image", v.Slot, v.Missing))
+			out = append(out, &volumeError{v.Slot, fmt.Errorf("its last %d bytes lie past the end of the image", v.Missing)})
 		}
 		if err := ev.failed[v.Index]; err != nil && len(only) == 0 {
-			out = append(out, fmt.Errorf("volume %s: %w", v.Slot, err))
+			out = append(out, &volumeError{v.Slot, err})
 		}
 	}
 	if len(only) == 0 {
@@ -122,7 +151,7 @@ func (ev *evidence) openProblems(only ...*host.Mount) []error {
 	}
 	for _, m := range only {
 		for _, err := range m.FS.Info().Damage {
-			out = append(out, fmt.Errorf("volume %s: %w", m.Volume.Slot, err))
+			out = append(out, &volumeError{m.Volume.Slot, err})
 		}
 	}
 	return out

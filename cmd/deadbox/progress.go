@@ -43,9 +43,10 @@ const (
 	unitInodes
 	unitFiles
 	unitNames
+	unitRows
 )
 
-var unitWords = [...]string{unitBytes: "bytes", unitInodes: "inodes", unitFiles: "files", unitNames: "names"}
+var unitWords = [...]string{unitBytes: "bytes", unitInodes: "inodes", unitFiles: "files", unitNames: "names", unitRows: "rows"}
 
 func newProgress(w io.Writer, on bool, now func() time.Time, width func() int) *progress {
 	return &progress{w: w, on: on, now: now, width: width}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"deadbox/fs/filesystem"
+	"deadbox/fs/host"
+	"deadbox/report"
+	"deadbox/timeline"
+)
+
+const (
+	maxDamageListed = 10000  // in the report
+	maxDamageKnown  = 100000 // to tell what was met before
+)
+
+// damageList is what could not be read of one image, each place once however
+// often it was met.
+type damageList struct {
+	listed []report.Damage
+	count  int64
+	known  map[report.Damage]bool
+	ranges map[rangeOf][][2]int64 // that could not be read
+}
+
+type rangeOf struct {
+	volume string
+	inode  filesystem.Inum
+}
+
+// add lists damage, and reports whether it is new.
+func (l *damageList) add(d report.Damage, err error) bool {
+	if l.met(d, err) {
+		return false
+	}
+	l.count++
+	if len(l.listed) < maxDamageListed {
+		l.listed = append(l.listed, d)
+	}
+	return true
+}
+
+// met reports whether the same damage was met before. Those who read a file
+// for different reasons meet the same damage, and say it in different words.
+func (l *damageList) met(d report.Damage, err error) bool {
+	var read *filesystem.ReadError
+	if errors.As(err, &read) && read.Length > 0 && d.Offset >= 0 {
+		of, from, to := rangeOf{d.Volume, d.Inode}, d.Offset, d.Offset+read.Length
+		for _, r := range l.ranges[of] {
+			if from < r[1] && r[0] < to {
+				return true
+			}
+		}
+		if l.ranges == nil {
+			l.ranges = map[rangeOf][][2]int64{}
+		}
+		if l.count < maxDamageKnown {
+			l.ranges[of] = append(l.ranges[of], [2]int64{from, to})
+		}
+		return false
+	}
+	key := d
+	var corrupt *filesystem.CorruptError
+	if errors.As(err, &corrupt) {
+		key.What = corrupt.Error()
+	}
+	if key.Inode != 0 {
+		key.Path = "" // one of its names
+	}
+	if l.known[key] {
+		return true
+	}
+	if l.known == nil {
+		l.known = map[report.Damage]bool{}
+	}
+	if len(l.known) < maxDamageKnown {
+		l.known[key] = true
+	}
+	return false
+}
+
+// noteDamage keeps what could not be read for the report, and says it.
+func (v *investigator) noteDamage(ev *evidence, errs ...error) {
+	list, what := &v.damage, ""
+	if ev == v.base && ev != nil {
+		list, what = &v.baseDamage, "baseline"
+	}
+	for _, err := range errs {
+		if err == nil || errors.Is(err, context.Canceled) {
+			continue
+		}
+		if list.add(damageOf(ev, err), err) {
+			v.app.damage(what, err)
+		}
+	}
+}
+
+// whose is the image that an error names.
+func (v *investigator) whose(err error) *evidence {
+	var at *host.PathError
+	if v.base != nil && errors.As(err, &at) && at.Image == v.base.image.Name() && at.Image != v.ev.image.Name() {
+		return v.base
+	}
+	return v.ev
+}
+
+// damageOf finds the place of an error on the image; where it names but the
+// inode, it is the inode's.
+func damageOf(ev *evidence, err error) report.Damage {
+	slot := ""
+	var at *host.PathError
+	var of *volumeError
+	var file *timeline.DamageError
+	switch {
+	case errors.As(err, &at):
+		slot = at.Volume
+	case errors.As(err, &of):
+		slot, err = of.slot, of.err
+	case errors.As(err, &file):
+		return report.Damage{
+			Image: ev.image.Name(), Volume: file.Evidence.Volume, Offset: file.Evidence.Offset, Inode: file.Evidence.Inode, Path: file.Path,
+			What: strings.TrimPrefix(err.Error(), fmt.Sprintf("%q: ", file.Path)),
+		}
+	case len(ev.mounts) == 1:
+		slot = ev.mounts[0].Volume.Slot
+	}
+	base := int64(0)
+	for i := range ev.layout.Volumes {
+		if v := &ev.layout.Volumes[i]; v.Slot == slot {
+			base = v.Offset
+		}
+	}
+	d := report.DamageOf(ev.image.Name(), slot, base, err)
+	if d.Offset < 0 && d.Inode != 0 {
+		for _, m := range ev.mounts {
+			if m.Volume.Slot != slot {
+				continue
+			}
+			if in, err := m.FS.Inode(d.Inode); err == nil {
+				d.Offset = m.ImageOffset(in.Offset)
+			}
+		}
+	}
+	return d
+}
