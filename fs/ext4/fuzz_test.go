@@ -15,7 +15,7 @@ import (
 //go:embed testdata/*.img.gz
 var seedImages embed.FS
 
-// seedImage unpacks an image that testdata/mkseeds.sh made.
+// seedImage unpacks an image that testdata/build.sh made.
 func seedImage(t testing.TB, name string) *overlay {
 	t.Helper()
 	b, err := seedImages.ReadFile("testdata/" + name + ".img.gz")
@@ -226,7 +226,7 @@ func FuzzImage(f *testing.F) {
 	})
 }
 
-// TestSeeds holds the seed images to what mkseeds.sh put there.
+// TestSeeds holds the seed images to what build.sh put there.
 func TestSeeds(t *testing.T) {
 	for _, name := range seedNames {
 		o, fsys := openSeed(t, name)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# mkseeds.sh makes the small images that the fuzz targets start from, with
+# build.sh makes the small images that the fuzz targets start from, with
 # mke2fs and debugfs, without root. Two runs give the same bytes.
 set -eu
 cd "$(dirname "$0")"
