@@ -64,9 +64,7 @@ type Env struct {
 	Packages bool
 	Accounts []Account
 	OSID     string         // ID of os-release: "debian"
-	Zone     *time.Location // of the server; nil if unknown
-	// From and To are the time of the attack, as far as it is known; zero if not.
-	From, To time.Time
+	Zone     *time.Location // of the server, for rules on the time of day; nil if unknown
 }
 
 // Account is what a rule must know of a line of /etc/passwd.

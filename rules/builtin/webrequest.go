@@ -937,61 +937,96 @@ func (c *exploitChecker) Record(r *timeline.Record) {
 	}
 }
 
+// maxAnswered is how many addresses may have a finding of their own for one
+// kind of attack that was answered, but that likely reached nothing.
+const maxAnswered = 25
+
+// crowd gathers the requests of many addresses.
+type crowd struct {
+	group     rules.Group
+	addresses map[string]bool
+	status    map[string]int
+	first     *exploitGroup
+}
+
+func (c *crowd) add(g *rules.Group, e *exploitGroup) {
+	if c.addresses == nil {
+		c.addresses, c.status = map[string]bool{}, map[string]int{}
+	}
+	c.group.Merge(g)
+	c.addresses[g.Address] = true
+	for k, n := range e.status {
+		c.status[k] += n
+	}
+	if f := c.first; f == nil || e.severity > f.severity || e.severity == f.severity && (e.at < f.at || e.at == f.at && e.first < f.first) {
+		c.first = e
+	}
+}
+
+func (c *crowd) finding(a attack, title, summary string) rules.Finding {
+	f := c.group.Finding()
+	f.Title, f.Techniques = title, attackTechniques(a)
+	f.Summary = plural(c.group.Count, "request") + " with " + attackNames[a] + " from " + plural(len(c.addresses), "address") + ", " + summary + c.first.first
+	if len(c.addresses) == 1 {
+		for only := range c.addresses {
+			f.Address = only
+		}
+	}
+	return f
+}
+
 func (c *exploitChecker) Findings() []rules.Finding {
 	var out []rules.Finding
 	// Refused requests of addresses that were answered too belong to theirs; the
-	// rest are the noise of the Internet, a finding for each kind.
-	var noise rules.Groups
-	visitors := map[string]map[string]bool{}
-	first := map[string]*exploitGroup{}
-	c.groups.All(func(key string, g *rules.Group) {
+	// rest are the noise of the Internet, a finding for each kind. So are, if they
+	// are many, the answered ones that likely reached nothing: a site that answers
+	// everything with 200 has thousands.
+	var refusedBy, answeredBy [webShell + 1]crowd
+	answeredOnly := map[attack]int{}
+	c.groups.All(func(_ string, g *rules.Group) {
+		if e := c.more[g]; e != nil && !e.refused && g.Severity() <= rules.Medium {
+			answeredOnly[e.attack]++
+		}
+	})
+	c.groups.All(func(_ string, g *rules.Group) {
 		e := c.more[g]
 		if e == nil {
 			return
 		}
 		name := attackNames[e.attack]
-		if !e.refused || g.Severity() > rules.Low || c.groups.Rest(g) {
-			g.Title = strings.ToUpper(name[:1]) + name[1:] + " in a request, answered by the server"
-			before := 0
-			if other := c.more[c.groups.Find(g.Address+"\x00"+string(rune(e.attack)))]; other != nil && other != e {
-				before = c.groups.Find(g.Address + "\x00" + string(rune(e.attack))).Count
+		switch {
+		case c.groups.Rest(g):
+			f := g.Finding()
+			f.Title, f.Address = "Exploits in the requests of many more addresses", ""
+			f.Summary = plural(g.Count, "request") + " with exploits from more addresses than have room here, answered " + statusText(e.status) + "; the first of the gravest: " + e.first
+			out = append(out, f)
+		case e.refused:
+			if c.more[c.groups.Find(g.Address+"\x01"+string(rune(e.attack)))] == nil {
+				refusedBy[e.attack].add(g, e)
 			}
-			who := show(g.Address)
-			if g.Address == "" {
-				who = "Many addresses"
+		case g.Severity() <= rules.Medium && answeredOnly[e.attack] > maxAnswered:
+			answeredBy[e.attack].add(g, e)
+		default:
+			f := g.Finding()
+			f.Title = strings.ToUpper(name[:1]) + name[1:] + " in a request, answered by the server"
+			f.Techniques = attackTechniques(e.attack)
+			f.Summary = show(g.Address) + " sent " + plural(g.Count, "request") + " with " + name + ", answered " + statusText(e.status)
+			if before := c.groups.Find(g.Address + "\x00" + string(rune(e.attack))); before != nil {
+				f.Summary += " (and " + strconv.Itoa(before.Count) + " more that were refused)"
 			}
-			g.Summary = who + " sent " + plural(g.Count, "request") + " with " + name + ", answered " + statusText(e.status)
-			if before > 0 {
-				g.Summary += " (and " + strconv.Itoa(before) + " more that were refused)"
-			}
-			g.Summary += "; the first of the gravest: " + e.first
-			g.Techniques = attackTechniques(e.attack)
-			out = append(out, g.Finding())
-			return
-		}
-		if c.more[c.groups.Find(g.Address+"\x01"+string(rune(e.attack)))] != nil {
-			return // told with the answered ones
-		}
-		n := noise.Get(name)
-		n.Title = strings.ToUpper(name[:1]) + name[1:] + " in requests, all refused"
-		n.Techniques = attackTechniques(e.attack)
-		n.Merge(g)
-		if visitors[name] == nil {
-			visitors[name] = map[string]bool{}
-		}
-		visitors[name][g.Address] = true
-		n.Address = ""
-		if len(visitors[name]) == 1 {
-			n.Address = g.Address
-		}
-		if f := first[name]; f == nil || e.at < f.at || e.at == f.at && e.first < f.first {
-			first[name] = e
+			f.Summary += "; the first of the gravest: " + e.first
+			out = append(out, f)
 		}
 	})
-	noise.All(func(name string, n *rules.Group) {
-		n.Summary = plural(n.Count, "request") + " with " + name + " from " + plural(len(visitors[name]), "address") + ", all refused; the first: " + first[name].first
-		out = append(out, n.Finding())
-	})
+	for a := range refusedBy {
+		name := attackNames[a]
+		if r := &refusedBy[a]; r.first != nil {
+			out = append(out, r.finding(attack(a), strings.ToUpper(name[:1])+name[1:]+" in requests, all refused", "all refused; the first: "))
+		}
+		if r := &answeredBy[a]; r.first != nil {
+			out = append(out, r.finding(attack(a), strings.ToUpper(name[:1])+name[1:]+" in requests of many addresses, answered by the server", "answered "+statusText(r.status)+"; the first of the gravest: "))
+		}
+	}
 	return out
 }
 
@@ -1031,7 +1066,7 @@ var webExploitRequest = &rules.Rule{
 	Title: "A request carries an exploit",
 	Doc: `Requests to the web server that try path traversal, injection of commands, SQL, expressions (JNDI, OGNL, templates) or PHP, inclusion of files and streams,
 Shellshock, published holes of one product, use of a web shell, or cross-site scripting; in the target, the user agent and the referrer, decoded as often as they were encoded.
-One finding for each address and kind. Answered with 200, a redirection or a crash of the program: medium, and high where a program's path makes it likely that the
+One finding for each address and kind, or for each kind if there are many addresses. Answered with 200, a redirection or a crash of the program: medium, and high where a program's path makes it likely that the
 exploit reached it. All refused (400, 403, 404, ...): one finding for each kind, low, as every server on the Internet gets such requests.
 Innocent: scanners that the owner ordered; pages about these things, whose searches hold the words. A page that ignores its query answers 200 whatever is asked: look at the size.`,
 	Severity:   rules.High,
