@@ -22,6 +22,7 @@ const (
 	KindGroup         = "group"          // a line of group
 	KindAuthorizedKey = "authorized-key" // a line of authorized_keys
 	KindCron          = "cron"           // a line of a crontab
+	KindSetting       = "setting"        // a line of configuration
 	KindChange        = "change"         // a difference from the baseline
 	KindStrings       = "strings"        // the telling strings of a program that no baseline knows
 )

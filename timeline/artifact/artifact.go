@@ -7,6 +7,7 @@ import (
 	"deadbox/timeline/artifact/accounts"
 	"deadbox/timeline/artifact/authorizedkeys"
 	"deadbox/timeline/artifact/cron"
+	"deadbox/timeline/artifact/settings"
 	"deadbox/timeline/artifact/shellhistory"
 	"deadbox/timeline/artifact/syslog"
 	"deadbox/timeline/artifact/weblog"
@@ -18,6 +19,7 @@ var All = []*timeline.Extractor{
 	&accounts.Groups,
 	&authorizedkeys.Extractor,
 	&cron.Extractor,
+	&settings.Extractor,
 	&shellhistory.Extractor,
 	&syslog.Auth,
 	&syslog.Extractor,

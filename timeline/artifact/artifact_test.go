@@ -64,7 +64,8 @@ func match(pattern, name []string) bool {
 	return ok && match(pattern[1:], name[1:])
 }
 
-// TestPaths says which extractor, if any, reads a file. No file has two.
+// TestPaths says which extractor, if any, reads a file. A script of cron has
+// two: one tells that it runs, the other its lines.
 func TestPaths(t *testing.T) {
 	tests := map[string]string{
 		"/var/log/auth.log": "auth-log", "/var/log/auth.log.1": "auth-log", "/var/log/auth.log.2.gz": "auth-log", "/var/log/secure-20240101.gz": "auth-log", "/var/log/secure": "auth-log",
@@ -75,8 +76,8 @@ func TestPaths(t *testing.T) {
 		"/var/log/nginx/access.log": "web-access", "/var/log/nginx/error.log": "", "/var/log/nginx/site/access.log": "web-access", "/var/www/example.org/logs/access.log": "web-access",
 		"/etc/passwd": "accounts", "/etc/shadow": "accounts", "/etc/passwd-": "", "/etc/group": "groups",
 		"/root/.ssh/authorized_keys": "authorized-keys", "/home/gone/.ssh/authorized_keys2": "authorized-keys",
-		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron", "/etc/cron.allow": "",
-		"/root/.bash_history": "shell-history", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "",
+		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron settings", "/etc/cron.allow": "",
+		"/root/.bash_history": "shell-history", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "settings", "/etc/systemd/system/x.service.d/a.conf": "settings", "/srv/a/.git/hooks/post-merge": "settings", "/var/www/a/b/.htaccess": "settings",
 	}
 	for name, want := range tests {
 		var got []string
