@@ -11,6 +11,7 @@ var All = []*rules.Rule{
 	webShellFile,
 	droppedFileRequested,
 	webLoginGuessed,
+	webScan,
 
 	// Logins.
 	bruteForceSuccess,
@@ -28,6 +29,7 @@ var All = []*rules.Rule{
 	masqueradingName,
 	malwareStrings,
 	strayKernelModule,
+	droppedProgramCrashed,
 
 	// Rights.
 	setuidUnknown,

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -261,18 +262,54 @@ func inHome(env *rules.Env, path string) bool {
 	return false
 }
 
+// socketDirs hold sockets of the X server and its like, and nothing else.
+var socketDirs = []string{"/tmp/.X11-unix", "/tmp/.ICE-unix", "/tmp/.font-unix", "/tmp/.XIM-unix", "/tmp/.Test-unix", "/var/tmp/.X11-unix", "/var/tmp/.ICE-unix", "/var/tmp/.font-unix"}
+
+// socketName reports whether a name is that of a display or a process.
+func socketName(n string) bool { return strings.Trim(strings.TrimPrefix(n, "X"), "0123456789") == "" }
+
+// hiddenChecker is the fileChecker of hidden directories, which also sees the
+// names of deleted files in them.
+type hiddenChecker struct{ fileChecker }
+
+func (c *hiddenChecker) Record(r *timeline.Record) {
+	f := r.File
+	if f == nil || r.Kind != timeline.KindFile || !f.Deleted {
+		c.fileChecker.Record(r)
+		return
+	}
+	// The inode may by now be another file's: only the name counts, and no time.
+	dir, strange := hiddenDir(f.Path)
+	if dir == "" {
+		if !belowAny(f.Path, socketDirs) || socketName(base(f.Path)) {
+			return
+		}
+		dir, _ = dirBase(f.Path)
+	} else if inHome(c.env, f.Path) || inContainerStore(f.Path) || !(strange && belowAny(dir, strangeTops) || temporary(dir) != "" || strings.HasPrefix(dir, "/dev/")) {
+		return
+	}
+	g := c.groups.Get("deleted\x00" + dir)
+	g.Title = "A file was deleted from a hidden directory"
+	g.Techniques = []string{"T1564.001", "T1070.004"}
+	g.Raise(rules.Medium)
+	g.Add(r.Evidence, time.Time{}, "")
+	g.AddPath(f.Path)
+	g.Summary = "The hidden directory " + strconvQuote(dir) + " held " + showPath(g.Paths()[0]) + ", which was deleted"
+}
+
 var hiddenDirectory = &rules.Rule{
 	ID:    "hidden-directory",
 	Title: "A hidden directory outside of the homes holds programs",
 	Doc: `Directories whose names are made to be overlooked ("...", ".. ", a blank, characters that do not show), anywhere but in homes, and directories that begin with
 a dot below /dev, /tmp, /var, /usr, /etc and the like that hold a program or an executable script which no package brings. With a baseline, also new files in the
-system's directories whose names begin with a dot (medium).
+system's directories whose names begin with a dot (medium). Also files among the sockets in /tmp/.X11-unix and its like, and names of deleted files in such directories
+(medium).
 Innocent: the settings of service accounts whose home lies below /var, working copies of version control, caches of build tools: these are known by name.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1564.001"},
 	Kinds:      fileKinds,
 	New: func(env *rules.Env) rules.Checker {
-		return &fileChecker{env: env, say: andMore, look: func(f *timeline.File, r *timeline.Record) *fileHit {
+		return &hiddenChecker{fileChecker{env: env, say: andMore, look: func(f *timeline.File, r *timeline.Record) *fileHit {
 			if f.Type == filesystem.Directory {
 				parent, n := dirBase(f.Path)
 				if strangeName(n) && !f.InPackage && !inHome(env, f.Path) && !inContainerStore(f.Path) && (parent == "" || belowAny(f.Path, strangeTops)) {
@@ -284,6 +321,10 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 				return nil
 			}
 			k := runs(f)
+			if belowAny(f.Path, socketDirs) {
+				dir, _ := dirBase(f.Path)
+				return &fileHit{key: dir, severity: rules.High, summary: "The directory " + showPath(dir) + ", which is for sockets, holds the " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID)}
+			}
 			if added(r) && hiddenFile(f.Path) {
 				return &fileHit{key: f.Path, severity: rules.Medium, title: "A hidden file is new in the system's directories",
 					summary: "The hidden " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " is new since the baseline, and no package brings it"}
@@ -303,7 +344,7 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 				s = rules.Medium
 			}
 			return &fileHit{key: dir, severity: s, summary: "The hidden directory " + strconvQuote(dir) + " holds the " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID)}
-		}}
+		}}}
 	},
 	True: []rules.Example{
 		one("three dots", rules.High, aFile("/var/tmp/...", directory)),
@@ -312,13 +353,16 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 		one("below /usr", rules.High, aFile("/usr/share/.k/sshd", magic("elf"), perm(0o755))),
 		one("script below /var", rules.Medium, aFile("/var/lib/.d/up", magic("script"), perm(0o755))),
 		withEnv(withBaseline, one("hidden list", rules.Medium, anAdded("/usr/share/locale/.hide"))),
+		one("file among sockets", rules.High, aFile("/tmp/.font-unix/.run", magic("script"))),
+		one("deleted from it", rules.Medium, aFile("/var/tmp/.. /k.tgz", deleted)),
 		one("no-break space", rules.High, aFile("/etc/\u00a0", directory)),
 	},
 	False: []rules.Example{
 		withEnv(debianEnv, quiet("settings of a service account", aFile("/var/lib/postgresql/.pkg/bin/x", magic("elf"), perm(0o755)))),
 		quiet("version control", aFile("/etc/.git/hooks/pre-commit", magic("script"), perm(0o755))),
 		quiet("tools", aFile("/var/www/app/node_modules/.bin/tool", magic("script"), perm(0o755)), aFile("/opt/app/.venv/bin/python3", magic("elf"), perm(0o755))),
-		quiet("sockets", aFile("/tmp/.X11-unix", directory), aFile("/tmp/.ICE-unix", directory)),
+		quiet("sockets", aFile("/tmp/.X11-unix", directory), aFile("/tmp/.ICE-unix", directory), aFile("/tmp/.X11-unix/X0", deleted), aFile("/tmp/.X0-lock", deleted)),
+		quiet("deleted settings", aFile("/home/alice/.cache/x/y", deleted), aFile("/var/www/.git/index.lock", deleted)),
 		quiet("data", aFile("/var/lib/.x/data.bin", magic("data"))),
 		quiet("package's", aFile("/usr/lib/.build-id/a/b", magic("elf"), packaged), aFile("/usr/lib/python3/.x/y", magic("elf"), packaged)),
 		quiet("home", aFile("/home/alice/...", directory)),
@@ -458,6 +502,114 @@ Innocent: another version of a service that was built from source keeps to bin, 
 		quiet("desktop programs", aFile("/usr/bin/kwrite", magic("elf"), perm(0o755)), aFile("/usr/bin/migration-assistant", magic("elf"), perm(0o755), packaged)),
 		quiet("configuration", aFile("/etc/pam.d/sshd"), aFile("/etc/init.d/sshd", magic("script"), perm(0o755))),
 		quiet("container", aFile("/var/lib/docker/overlay2/x/diff/app/nginx", magic("elf"), perm(0o755))),
+	},
+}
+
+// crashChecker links crashes in the kernel's log to programs that lie where no
+// program should.
+type crashChecker struct {
+	env      *rules.Env
+	programs map[string]string // by the name that the kernel gives: the path
+	crashes  map[string]*rules.Group
+}
+
+// maxComm is how much of a program's name the kernel keeps (TASK_COMM_LEN - 1).
+const maxComm = 15
+
+const maxCrashes = 1 << 12
+
+func (c *crashChecker) Record(r *timeline.Record) {
+	if r.Kind == timeline.KindSyslog {
+		m := r.Fields["message"]
+		i := strings.Index(m, "]: segfault at ")
+		if i < 0 {
+			if i = strings.Index(m, "] general protection"); i < 0 {
+				if i = strings.Index(m, "] trap "); i < 0 {
+					return
+				}
+			}
+		}
+		open := strings.LastIndexByte(m[:i], '[')
+		if open <= 0 {
+			return
+		}
+		name := m[:open]
+		name = name[strings.LastIndexByte(name, ' ')+1:]
+		if name == "" || daemonNames[name] {
+			return
+		}
+		g := c.crashes[name]
+		if g == nil {
+			if len(c.crashes) >= maxCrashes {
+				return
+			}
+			if c.crashes == nil {
+				c.crashes = map[string]*rules.Group{}
+			}
+			g = &rules.Group{}
+			c.crashes[strings.Clone(name)] = g
+		}
+		t, note := when(r)
+		g.Add(r.Evidence, t, note)
+		g.AddPath(r.Evidence.Path)
+		return
+	}
+	f := judged(c.env, r)
+	if f == nil || f.InPackage || runs(f) != program {
+		return
+	}
+	if temporary(f.Path) == "" && !strings.HasPrefix(f.Path, "/dev/") {
+		if dir, _ := hiddenDir(f.Path); dir == "" || inHome(c.env, f.Path) {
+			return
+		}
+	}
+	if len(c.programs) < maxCrashes {
+		if c.programs == nil {
+			c.programs = map[string]string{}
+		}
+		n := base(f.Path)
+		n = n[:min(len(n), maxComm)]
+		if old, ok := c.programs[n]; !ok || f.Path < old {
+			c.programs[strings.Clone(n)] = strings.Clone(f.Path)
+		}
+	}
+}
+
+func (c *crashChecker) Findings() []rules.Finding {
+	var out []rules.Finding
+	for name, path := range c.programs {
+		g := c.crashes[name]
+		if g == nil {
+			continue
+		}
+		g.Raise(rules.High)
+		g.AddPath(path)
+		f := g.Finding()
+		f.Summary = "The kernel's log has " + plural(f.Count, "crash") + " of a program named " + show(name) + ", as " + showPath(path) + " is"
+		out = append(out, f)
+	}
+	return out
+}
+
+func aKernelLine(message string) timeline.Record {
+	return aLine(timeline.KindSyslog, "/var/log/kern.log", 7, clock, "program", "kernel", "message", message)
+}
+
+var droppedProgramCrashed = &rules.Rule{
+	ID:    "dropped-program-crashed",
+	Title: "A program that lies where none should has crashed",
+	Doc: `Crashes in the kernel's log (segfault, general protection, trap) of a program whose name is that of a program in a temporary or hidden directory. Exploits crash
+before they succeed.
+Innocent: a program of the same name elsewhere; programs with the names of usual services are not linked.`,
+	Severity:   rules.High,
+	Techniques: []string{"T1068"},
+	Kinds:      []string{timeline.KindFile, timeline.KindChange, timeline.KindSyslog},
+	New:        func(env *rules.Env) rules.Checker { return &crashChecker{env: env} },
+	True: []rules.Example{{Name: "exploit", Severity: rules.High, Records: []timeline.Record{
+		aKernelLine("[ 12.3] up[4711]: segfault at 0 ip 00007f sp 00007f error 4 in up[400000+1000]"), aFile("/var/tmp/.. /up", magic("elf"), perm(0o755))}}},
+	False: []rules.Example{
+		quiet("another program", aKernelLine("[ 12.3] php-fpm[4711]: segfault at 0 ip 00007f sp 00007f error 4"), aFile("/tmp/up", magic("elf"), perm(0o755))),
+		quiet("in its place", aKernelLine("[ 12.3] up[4711]: segfault at 0 ip 00007f sp 00007f error 4"), aFile("/opt/up/bin/up", magic("elf"), perm(0o755))),
 	},
 }
 

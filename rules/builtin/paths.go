@@ -333,7 +333,7 @@ func plural(n int, noun string) string {
 	switch {
 	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ey"):
 		noun = noun[:len(noun)-1] + "ies"
-	case strings.HasSuffix(noun, "ss"):
+	case strings.HasSuffix(noun, "ss"), strings.HasSuffix(noun, "sh"):
 		noun += "es"
 	default:
 		noun += "s"

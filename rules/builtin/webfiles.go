@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -538,5 +539,149 @@ Innocent: a monitoring job with an old password.`,
 		{Name: "mistyped", Records: append(posts("192.0.2.7", "/wp-login.php", 200, 3), postLater("192.0.2.7", "/wp-login.php", 302))},
 		{Name: "another address", Records: append(posts("203.0.113.9", "/wp-login.php", 200, 40), postLater("192.0.2.7", "/wp-login.php", 302))},
 		{Name: "new password asked for", Records: append(posts("203.0.113.9", "/wp-login.php", 200, 40), postLater("203.0.113.9", "/wp-login.php?action=lostpassword", 302))},
+	},
+}
+
+// scanners name themselves in the user agent, in lower case.
+var scanners = []string{"nikto", "sqlmap", "nmap scripting", "masscan", "wpscan", "nuclei", "gobuster", "dirbuster", "feroxbuster", "ffuf", "wfuzz", "acunetix", "netsparker", "openvas", "nessus", "w3af", "arachni", "whatweb", "dirsearch", "zgrab", "joomscan", "jorgee", "fuzz faster"}
+
+// scanChecker counts what an address asks for in vain.
+type scanChecker struct {
+	by   map[string]*scanner
+	left int
+}
+
+type scanner struct {
+	g       rules.Group
+	start   int64 // of the bucket
+	n, most int   // refused requests in it, and in the fullest
+	named   string
+	total   int
+}
+
+const (
+	scanBucket = 100 // refused requests in ten minutes
+	scanNamed  = 20  // requests of a scanner that says its name
+	maxScans   = 10  // addresses with a finding of their own
+)
+
+func (c *scanChecker) Record(r *timeline.Record) {
+	status := r.Fields["status"]
+	named := ""
+	if agent := r.Fields["user_agent"]; len(agent) > 3 && len(agent) < 512 {
+		l := lowerASCII(agent)
+		for _, s := range scanners {
+			if strings.Contains(l, s) {
+				named = s
+				break
+			}
+		}
+	}
+	if named == "" && !(len(status) == 3 && status[0] == '4' && status != "401" && status != "429") {
+		return
+	}
+	address := r.Fields["address"]
+	if address == "" || len(r.Stamps) == 0 {
+		return
+	}
+	v := c.by[address]
+	if v == nil {
+		if len(c.by) >= maxAddresses/4 {
+			c.left++
+			return
+		}
+		if c.by == nil {
+			c.by = map[string]*scanner{}
+		}
+		v = &scanner{}
+		c.by[strings.Clone(address)] = v
+	}
+	t, note := when(r)
+	v.total++
+	if named != "" {
+		v.named = named
+	}
+	start := t.Unix() - mod(t.Unix(), bucketLength)
+	if start != v.start {
+		v.start, v.n = start, 0
+	}
+	v.n++
+	v.most = max(v.most, v.n)
+	// The evidence of most addresses is thrown away again: three lines are enough.
+	if v.g.Count < 3 || v.most >= scanBucket || named != "" {
+		v.g.Add(r.Evidence, t, note)
+	} else {
+		v.g.Count++
+	}
+}
+
+func (c *scanChecker) Notes() []string {
+	if c.left == 0 {
+		return nil
+	}
+	return []string{plural(c.left, "request") + " of addresses beyond the bound were not counted"}
+}
+
+func (c *scanChecker) Findings() []rules.Finding {
+	var found []string
+	for address, v := range c.by {
+		if v.most >= scanBucket || v.named != "" && v.total >= scanNamed {
+			found = append(found, address)
+		}
+	}
+	slices.Sort(found)
+	if len(found) > maxScans {
+		var all rules.Group
+		for _, a := range found {
+			all.Merge(&c.by[a].g)
+		}
+		all.Raise(rules.Low)
+		all.Summary = plural(len(found), "address") + " scanned the web server with " + plural(all.Count, "request") + " that were refused, beginning with " + show(found[0])
+		return []rules.Finding{all.Finding()}
+	}
+	var out []rules.Finding
+	for _, a := range found {
+		v := c.by[a]
+		v.g.Raise(rules.Low)
+		v.g.Address = a
+		v.g.Summary = show(a) + " scanned the web server: " + plural(v.total, "request") + " that were refused or come from a scanner"
+		if v.named != "" {
+			v.g.Summary += ", which calls itself " + v.named
+		}
+		out = append(out, v.g.Finding())
+	}
+	return out
+}
+
+// gets are n requests for different paths.
+func gets(address string, n, status int, more ...string) []timeline.Record {
+	var out []timeline.Record
+	for i := range n {
+		r := aRequest(address, "GET", "/p"+strconv.Itoa(i), status, more...)
+		r.Evidence.Line = i + 1
+		r.Stamps[0].When = clock.Add(time.Duration(i) * time.Second)
+		out = append(out, r)
+	}
+	return out
+}
+
+var webScan = &rules.Rule{
+	ID:    "web-scan",
+	Title: "An address scanned the web server",
+	Doc: `A hundred requests or more of one address that are refused within ten minutes, or twenty of a program that calls itself a scanner. A scan comes before the attempt that
+succeeds. More than ten such addresses make one finding.
+Innocent: every server on the Internet is scanned; a page with many dead links.`,
+	Severity:   rules.Low,
+	Techniques: []string{"T1595.002"},
+	Kinds:      []string{timeline.KindWebAccess},
+	New:        func(*rules.Env) rules.Checker { return &scanChecker{} },
+	True: []rules.Example{
+		{Name: "many paths", Severity: rules.Low, Records: gets("203.0.113.66", 150, 404)},
+		{Name: "by its name", Severity: rules.Low, Records: gets("203.0.113.66", 30, 200, "user_agent", "Mozilla/5.00 (Nikto/2.1.6) (Evasions:None) (Test:000400)")},
+	},
+	False: []rules.Example{
+		{Name: "some dead links", Records: gets("192.0.2.7", 40, 404)},
+		{Name: "a reader", Records: gets("192.0.2.7", 500, 200)},
+		{Name: "one look", Records: gets("192.0.2.7", 1, 200, "user_agent", "masscan/1.3")},
 	},
 }
