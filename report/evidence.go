@@ -22,6 +22,7 @@ type evidenceRow struct {
 	Inode, Volume, Image string
 	Offset, Length       string
 	Quote                []string // lines
+	Begins               bool     // Quote is the beginning of the file, not what stands at Offset
 	Decoded              string
 	Check                string // a command; rows of one packed file share that of the last
 }
@@ -53,11 +54,15 @@ func (inv *Investigation) evidence(f *rules.Finding) (rows []evidenceRow, more i
 		if e.Offset >= 0 && !(same && e.Packed != "") {
 			r.Offset, r.Length = fmt.Sprint(e.Offset), fmt.Sprint(e.Length)
 		}
-		if q := inv.excerpt(e); q != "" {
+		switch q := inv.excerpt(e); {
+		case q != "":
 			for _, line := range strings.SplitN(q, "\n", maxQuoteLines) {
 				r.Quote = append(r.Quote, Text(line))
 			}
 			r.Decoded = Text(decoded(q))
+		case e.Line == 0 && e.Inode != 0 && f.Severity >= rules.Medium && inv.Beginning != nil:
+			r.Quote = beginning(inv.Beginning(*e))
+			r.Begins = r.Quote != nil
 		}
 		if e.Packed == "" {
 			r.Check = inv.checkCommand(e)
@@ -67,6 +72,37 @@ func (inv *Investigation) evidence(f *rules.Finding) (rows []evidenceRow, more i
 		rows = append(rows, r)
 	}
 	return rows, int64(max(f.Count, len(f.Evidence)) - len(shown))
+}
+
+// otherPaths are the paths of a finding that the evidence shown does not name,
+// those that there is room for, and how many more there are.
+func (inv *Investigation) otherPaths(f *rules.Finding) (shown []string, more int64) {
+	named := map[string]bool{}
+	for _, e := range f.Evidence[:min(len(f.Evidence), maxEvidenceShown)] {
+		named[e.Path] = true
+	}
+	known := 0
+	for _, path := range f.Paths {
+		switch {
+		case named[path]:
+			known++
+		case len(shown) < maxPathsShown:
+			shown = append(shown, Text(Cut(path, 1000)))
+		}
+	}
+	return shown, int64(max(f.PathCount, len(f.Paths)) - known - len(shown))
+}
+
+// beginning picks the first lines that say something.
+func beginning(s string) []string {
+	const most, longest = 4, 200
+	var out []string
+	for line := range strings.SplitSeq(s, "\n") {
+		if line = strings.TrimSpace(line); line != "" && len(out) < most {
+			out = append(out, Text(Cut(line, longest)))
+		}
+	}
+	return out
 }
 
 // sameFile reports whether two pieces of evidence were read from one file.

@@ -43,20 +43,25 @@ func TestWindow(t *testing.T) {
 		if tt.day != "" {
 			inv.Findings = append(inv.Findings, rules.Finding{Time: at(tt.day), TimeNote: "day only"})
 		}
-		if got := span(inv.Window(), zone); got != tt.want {
+		w, some := inv.Window()
+		if got := span(w, zone); got != tt.want || some {
 			t.Errorf("with %q: %s, want %s", tt.day, got, tt.want)
 		}
 	}
 	alone := &Investigation{Findings: []rules.Finding{{Time: at("2024-05-02 00:00:00"), TimeNote: "day only"}}}
-	if got := span(alone.Window(), zone); got != "2024-05-02" {
-		t.Errorf("a day alone: %s", got)
+	if w, _ := alone.Window(); span(w, zone) != "2024-05-02" {
+		t.Errorf("a day alone: %+v", w)
+	}
+	graver := &Investigation{Findings: append(slices.Clone(exact), rules.Finding{Time: at("2024-05-01 17:00:00"), Severity: rules.Medium})}
+	if w, some := graver.Window(); span(w, zone) != "2024-05-01 14:00:00-03:00" || !some {
+		t.Errorf("one that is graver: %+v, %v", w, some)
 	}
 	f := &rules.Finding{Time: at("2024-05-01 15:30:00"), Last: at("2024-05-01 15:30:00").Add(time.Millisecond)}
 	if got := findingSpan(f, zone); got != "2024-05-01 12:30:00-03:00" {
 		t.Errorf("within a second: %s", got)
 	}
-	if got := (&Investigation{}).Window(); got != (Window{}) {
-		t.Errorf("nothing: %+v", got)
+	if w, some := (&Investigation{}).Window(); w != (Window{}) || some {
+		t.Errorf("nothing: %+v", w)
 	}
 }
 
@@ -94,23 +99,29 @@ func TestEvidenceRows(t *testing.T) {
 	plain := func(line int) timeline.Evidence {
 		return timeline.Evidence{Image: "disk.dd", Volume: "gpt:2", Inode: 8, Path: "/var/log/b", Offset: 1000 + int64(line), Length: 50, Line: line}
 	}
-	f := &rules.Finding{Count: 40, Evidence: []timeline.Evidence{packed(9), packed(3), packed(9), plain(1), plain(2), {Image: "other.dd", Inode: 9, Path: "/x", Offset: -1}, plain(3)}}
-	inv := &Investigation{Evidence: []EvidenceFile{{Path: "disk.dd"}}, Excerpt: func(e timeline.Evidence) string { return fmt.Sprintf("text %d\x1b\nmore\n", e.Line) }}
+	f := &rules.Finding{Count: 40, Severity: rules.High, Evidence: []timeline.Evidence{packed(9), packed(3), packed(9), plain(1), plain(2), {Image: "other.dd", Inode: 9, Path: "/x", Offset: -1}, plain(3)}}
+	inv := &Investigation{Evidence: []EvidenceFile{{Path: "disk.dd"}}, Excerpt: func(e timeline.Evidence) string {
+		if e.Line == 0 {
+			return ""
+		}
+		return fmt.Sprintf("text %d\x1b\nmore\n", e.Line)
+	},
+		Beginning: func(e timeline.Evidence) string { return "#!/bin/sh\n\n\n# one\n# two\n# three\n# four\n# five\n" }}
 	rows, more := inv.evidence(f)
 	if more != 34 || len(rows) != maxEvidenceShown {
 		t.Fatalf("%d rows, %d more", len(rows), more)
 	}
 	var got []string
 	for _, r := range rows {
-		got = append(got, strings.Join([]string{r.Place, r.Volume, r.Inode, r.Image, r.Offset, r.Check, r.QuoteText()}, "|"))
+		got = append(got, strings.Join([]string{r.Place, r.Volume, r.Inode, r.Image, r.Offset, r.Check, r.QuoteText(), fmt.Sprint(r.Begins)}, "|"))
 	}
 	want := []string{
-		`/var/log/a.gz:9|gpt:2|7||100||text 9\x1b` + "\nmore",
-		`line 3|||||` + `|text 3\x1b` + "\nmore",
-		`line 9|||||tail -c +101 disk.dd | head -c 50 | gzip -dc | sed -n '3p;9p'|text 9\x1b` + "\nmore",
-		`/var/log/b:1|gpt:2|8||1001|xxd -s 1001 -l 50 disk.dd|text 1\x1b` + "\nmore",
-		`line 2||||1002|xxd -s 1002 -l 50 disk.dd|text 2\x1b` + "\nmore",
-		`/x||9|other.dd|||text 0\x1b` + "\nmore",
+		`/var/log/a.gz:9|gpt:2|7||100||text 9\x1b` + "\nmore|false",
+		`line 3|||||` + `|text 3\x1b` + "\nmore|false",
+		`line 9|||||tail -c +101 disk.dd | head -c 50 | gzip -dc | sed -n '3p;9p'|text 9\x1b` + "\nmore|false",
+		`/var/log/b:1|gpt:2|8||1001|xxd -s 1001 -l 50 disk.dd|text 1\x1b` + "\nmore|false",
+		`line 2||||1002|xxd -s 1002 -l 50 disk.dd|text 2\x1b` + "\nmore|false",
+		"/x||9|other.dd|||#!/bin/sh\n# one\n# two\n# three|true",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -46,6 +46,7 @@ type page struct {
 	Notes                       []string
 	Chart                       *chart
 	Story                       []storyRow
+	Timeless                    string
 	Cards                       []card
 	MoreCards                   string
 	Changes                     []changeTable
@@ -58,7 +59,7 @@ type page struct {
 	MoreDamage                  []string
 	Outputs                     []Output
 	Sums                        [][2]string
-	WhereCommand                string
+	Explain, WhereCommand       string
 }
 
 type severityCount struct {
@@ -122,7 +123,7 @@ func newPage(inv *Investigation) *page {
 		Tool:     Text(strings.TrimSpace(inv.Tool.Name + " " + inv.Tool.Version)),
 		Zone:     Text(Cut(inv.zoneName(), 120)),
 		Bad:      len(inv.Findings) > 0,
-		Compared: inv.Changes != nil, WhereCommand: whereCommand,
+		Compared: inv.Changes != nil, WhereCommand: whereCommand, Explain: explain,
 		Outputs: inv.Outputs,
 	}
 	for _, f := range facts(inv) {
@@ -151,6 +152,7 @@ func newPage(inv *Investigation) *page {
 		p.Cards = append(p.Cards, newCard(inv, f, anchors[f], zone))
 	}
 	story := inv.Story()
+	p.Timeless = inv.timelessText()
 	for _, f := range story[:min(len(story), maxCards)] {
 		p.Story = append(p.Story, storyRow{
 			Anchor: anchors[f], When: findingTime(f, zone), Severity: f.Severity.String(), Title: Text(Cut(f.Title, 300)), Where: where(f),
@@ -185,14 +187,10 @@ func newCard(inv *Investigation, f *rules.Finding, anchor string, zone *time.Loc
 		}
 		c.Techniques = append(c.Techniques, t)
 	}
-	shown := f.Paths[:min(len(f.Paths), maxPathsShown)]
-	for _, path := range shown {
-		c.Paths = append(c.Paths, Text(Cut(path, 1000)))
-	}
-	if more := max(f.PathCount, len(f.Paths)) - len(shown); more > 0 {
-		c.MorePaths = plural(int64(more), "more path")
-	}
 	var more int64
+	if c.Paths, more = inv.otherPaths(f); more > 0 {
+		c.MorePaths = plural(more, "more path")
+	}
 	if c.Evidence, more = inv.evidence(f); more > 0 {
 		c.MoreEvidence = plural(more, "more record")
 	}
@@ -379,7 +377,7 @@ func newChart(inv *Investigation, story []*rules.Finding, anchors map[*rules.Fin
 	if inv.Activity == nil {
 		return nil
 	}
-	w := inv.Window()
+	w, _ := inv.Window()
 	first, last := w.First, w.Last
 	if w.LastDay {
 		last = last.Add(24*time.Hour - time.Second)
@@ -454,12 +452,11 @@ func newChart(inv *Investigation, story []*rules.Finding, anchors map[*rules.Fin
 		}
 		c.Ticks = append(c.Ticks, tick{round(float64(i) * step), TimeIn(time.Unix(from+int64(i)*size.sec, 0), zone)[:len(form)]})
 	}
-	for _, f := range story[:min(len(story), maxMarkers)] {
-		at := f.Time
-		if dayOnly(f.TimeNote) {
-			at = at.Add(12 * time.Hour)
+	for _, f := range story {
+		x := float64(f.Time.Unix()-from) / float64(size.sec) * step
+		if x < 0 || x > width || dayOnly(f.TimeNote) || len(c.Markers) == maxMarkers {
+			continue
 		}
-		x := min(max(float64(at.Unix()-from)/float64(size.sec)*step, 0), width)
 		c.Markers = append(c.Markers, marker{round(x), f.Severity.String(), findingTime(f, zone) + " " + Text(Cut(f.Title, 200)), anchors[f]})
 	}
 	return c

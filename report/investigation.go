@@ -47,6 +47,9 @@ type Investigation struct {
 	// Excerpt, if set, gives the bytes that a piece of evidence points to, for
 	// the reports to quote. It may cut them, and gives "" if they cannot be read.
 	Excerpt func(timeline.Evidence) string
+	// Beginning, if set, gives the first bytes of the file whose inode a piece of
+	// evidence is, if they are text; "" otherwise.
+	Beginning func(timeline.Evidence) string
 
 	// Dir is the case folder, as the analyst named it; "" if there is none.
 	Dir string
@@ -202,11 +205,18 @@ type Window struct {
 	FirstDay, LastDay bool      // only the day is known
 }
 
-// Window finds the first and the last time of the findings. A finding of which
-// only the day is known counts if the whole of that day lies outside of the window
-// of the others.
-func (inv *Investigation) Window() Window {
-	var w Window
+// Window finds the first and the last time of the findings of medium severity
+// or more, and reports whether there are lesser ones with a time, which honest
+// servers have too and which are left out; if there are no others, it is theirs. A
+// finding of which only the day is known counts if the whole of that day lies
+// outside of the window of the others.
+func (inv *Investigation) Window() (w Window, some bool) {
+	least := rules.Info
+	for i := range inv.Findings {
+		if f := &inv.Findings[i]; !f.Time.IsZero() && f.Severity >= rules.Medium {
+			least = rules.Medium
+		}
+	}
 	widen := func(first, last time.Time, day bool) {
 		if w.First.IsZero() || first.Before(w.First) {
 			w.First, w.FirstDay = first, day
@@ -217,7 +227,10 @@ func (inv *Investigation) Window() Window {
 	}
 	for i := range inv.Findings {
 		f := &inv.Findings[i]
-		if f.Time.IsZero() || dayOnly(f.TimeNote) {
+		if !f.Time.IsZero() && f.Severity < least {
+			some = true
+		}
+		if f.Time.IsZero() || f.Severity < least || dayOnly(f.TimeNote) {
 			continue
 		}
 		widen(f.Time, f.Time, false)
@@ -228,14 +241,37 @@ func (inv *Investigation) Window() Window {
 	exact := w
 	for i := range inv.Findings {
 		f := &inv.Findings[i]
-		if f.Time.IsZero() || !dayOnly(f.TimeNote) {
+		if f.Time.IsZero() || f.Severity < least || !dayOnly(f.TimeNote) {
 			continue
 		}
 		if exact.First.IsZero() || !f.Time.Add(24*time.Hour).After(exact.First) || f.Time.After(exact.Last) {
 			widen(f.Time, f.Time, true)
 		}
 	}
-	return w
+	return w, some
+}
+
+// timeless counts the findings that have no time.
+func (inv *Investigation) timeless() int64 {
+	n := int64(0)
+	for i := range inv.Findings {
+		if inv.Findings[i].Time.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// timelessText says that findings are missing from the story; "" if none is.
+func (inv *Investigation) timelessText() string {
+	switch n := inv.timeless(); n {
+	case 0:
+		return ""
+	case 1:
+		return "1 finding has no time of its own and is not in this list."
+	default:
+		return Count(n) + " findings have no time of their own and are not in this list."
+	}
 }
 
 // dayOnly reports whether the note of a time says that it is the start of the

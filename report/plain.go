@@ -96,18 +96,18 @@ func (p *plain) findings() {
 			p.line(hanging(in+"ATT&CK     ", Text(Cut(strings.Join(f.Techniques, ", "), 300))))
 		}
 		p.line(in + "Id         " + Text(f.ID))
-		shown := f.Paths[:min(len(f.Paths), maxPathsShown)]
+		p.evidence(f, in)
+		shown, more := p.inv.otherPaths(f)
 		for j, path := range shown {
-			label := "Path       "
+			label := "Also       "
 			if j > 0 {
 				label = "           "
 			}
-			p.line(in + label + Text(Cut(path, 1000))) // unwrapped, to be copied
+			p.line(in + label + path) // unwrapped, to be copied
 		}
-		if more := max(f.PathCount, len(f.Paths)) - len(shown); more > 0 {
-			p.line(in + "           and " + plural(int64(more), "more path") + " in " + FindingsFile)
+		if more > 0 {
+			p.line(in + "           and " + plural(more, "more path") + " in " + FindingsFile)
 		}
-		p.evidence(f, in)
 	}
 }
 
@@ -132,7 +132,10 @@ func (p *plain) evidence(f *rules.Finding, in string) {
 			label = "           "
 		}
 		p.line(in + label + p.evidenceText(r))
-		for _, q := range r.Quote {
+		for i, q := range r.Quote {
+			if r.Begins && i == 0 {
+				p.line(in + "             the file begins:")
+			}
 			p.line(in + "             > " + q)
 		}
 		if r.Decoded != "" {
@@ -175,6 +178,10 @@ func (p *plain) story() {
 	for _, f := range story {
 		label := fmt.Sprintf("%-25s  %-8s  ", findingTime(f, p.zone), f.Severity)
 		p.line(hanging(label, Text(Cut(f.Title, 300))+" ["+Text(f.ID)+"]"))
+	}
+	if s := p.inv.timelessText(); s != "" {
+		p.line("")
+		p.line(s)
 	}
 }
 
@@ -296,6 +303,9 @@ func damagePlace(d *Damage) string {
 	return strings.Join(parts, ", ")
 }
 
+// explain says how to read what xxd shows.
+const explain = "Of what is an inode there, \"deadbox stat IMAGE PATH\" says each field, and \"deadbox cat IMAGE PATH\" gives the file."
+
 // whereCommand stands in for the command line: the reports are the same
 // whatever the folder's name and the number of processors.
 const whereCommand = ManifestFile + " holds the command line, and the SHA-256 of each file beside this one."
@@ -304,7 +314,7 @@ func (p *plain) end() {
 	inv := p.inv
 	p.section("How to check this")
 	p.line("")
-	p.line(fill("Every finding rests on bytes of the image. The commands beside \"$\" show them; offsets count from the start of the image. "+
+	p.line(fill("Every finding rests on bytes of the image. The commands beside \"$\" show them; offsets count from the start of the image. "+explain+" "+
 		"Times are in "+Text(Cut(inv.zoneName(), 120))+", with their distance from UTC.", plainWidth, ""))
 	p.line("")
 	p.line(fill(whereCommand, plainWidth, ""))

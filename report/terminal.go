@@ -197,8 +197,12 @@ func facts(inv *Investigation) []fact {
 	}
 	add("Accounts", shortList(inv.named(func(f *rules.Finding) string { return f.Account }), 8))
 	add("Addresses", shortList(inv.named(func(f *rules.Finding) string { return f.Address }), 8))
-	if w := inv.Window(); !w.First.IsZero() {
-		add("Findings", span(w, zone))
+	if w, some := inv.Window(); !w.First.IsZero() {
+		s := span(w, zone)
+		if some {
+			s += ", of medium severity or more"
+		}
+		add("Findings", s)
 	}
 	if !inv.FirstActivity.IsZero() {
 		add("Activity", span(Window{First: inv.FirstActivity, Last: inv.LastActivity}, zone))

@@ -601,8 +601,8 @@ func (v *investigator) describe() {
 	inv.Damage, inv.Counts.Damage = v.damage.listed, v.damage.count
 	inv.BaselineDamage, inv.Counts.BaselineDamage = v.baseDamage.listed, v.baseDamage.count
 	inv.FirstActivity, inv.LastActivity = v.activity()
-	q := &quoter{v: v, packed: map[packedFile]map[int]string{}, budget: unpackAt}
-	inv.Excerpt = q.excerpt
+	q := &quoter{v: v, packed: map[packedFile]map[int]string{}, budget: maxUnpacked}
+	inv.Excerpt, inv.Beginning = q.excerpt, q.beginning
 }
 
 // activity is when the server was in use. It began with the first line of a

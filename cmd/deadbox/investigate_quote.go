@@ -2,17 +2,20 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"io"
 
+	"deadbox/fs/content"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
 	"deadbox/timeline"
 )
 
 const (
-	maxQuote = 2048    // bytes of a piece of evidence that a report may quote
-	unpackAt = 2 << 30 // bytes that are unpacked for quotes, in all
+	maxQuote     = 2048    // bytes of a piece of evidence that a report may quote
+	maxBeginning = 512     // bytes of a file that a report may quote
+	maxUnpacked  = 2 << 30 // bytes that are unpacked for quotes, in all
 )
 
 // quoter reads what evidence points to.
@@ -48,6 +51,25 @@ func (q *quoter) excerpt(ev timeline.Evidence) string {
 	}
 	buf := make([]byte, min(ev.Length, maxQuote))
 	n, _ := im.ReadAt(buf, ev.Offset)
+	return string(buf[:n])
+}
+
+// beginning is the start of the file whose inode a piece of evidence is, if it is
+// text of any kind.
+func (q *quoter) beginning(ev timeline.Evidence) string {
+	m := q.v.mountOf(ev.Volume)
+	if m == nil || ev.Image != q.v.ev.image.Name() || ev.Inode == 0 || ev.Line != 0 {
+		return ""
+	}
+	f, err := q.v.host.OpenNode(host.Node{Mount: m, Inum: ev.Inode}, ev.Path)
+	if err != nil || !f.Inode.Allocated {
+		return ""
+	}
+	buf := make([]byte, min(f.Size(), maxBeginning))
+	n, err := content.Head(f, buf)
+	if err != nil || n == 0 || bytes.IndexByte(buf[:n], 0) >= 0 {
+		return ""
+	}
 	return string(buf[:n])
 }
 
