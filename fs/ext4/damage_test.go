@@ -782,3 +782,44 @@ func TestNamesUnderIndex(t *testing.T) {
 	}
 	s.intact(t, fsys)
 }
+
+// TestHashBehindName takes the hash that follows each name of a folder that is
+// both encrypted and case-insensitive for no deleted name.
+func TestHashBehindName(t *testing.T) {
+	s := newSample(t, "ext4", "-t", "ext4", "-b", "1024", "-I", "256")
+	dir := s.inode(t, "d1")
+	var last filesystem.Entry
+	for _, e := range gatherEntries(t, s.fsys) {
+		if e.Parent == dir.Inum && e.Offset > last.Offset {
+			last = e
+		}
+	}
+	hash := []byte{12, 0, 0, 0, 12, 0, 1, 1} // as an entry it would lead to inode 12
+	for _, both := range []bool{false, true} {
+		o := &overlay{base: s.base}
+		flags := uint32(dir.Flags) | 0x800
+		if both {
+			flags |= 0x40000000
+		}
+		o.put32(dir.Offset+0x20, flags)
+		o.put(last.Offset+(8+int64(len(last.Name))+3)&^3, hash...)
+		fsys, err := ext4.Open(o, o.size())
+		if err != nil {
+			t.Fatal(err)
+		}
+		deleted, names := 0, 0
+		for e, err := range fsys.Entries(t.Context()) {
+			if err == nil && e.Parent == dir.Inum && !e.IsDot() {
+				if names++; !e.Encrypted {
+					t.Errorf("%+v", e)
+				}
+				if !e.Allocated {
+					deleted++
+				}
+			}
+		}
+		if want := map[bool]int{false: 1, true: 0}[both]; deleted != want || names < 10 {
+			t.Errorf("encrypted and case-insensitive: %v: %d deleted names of %d, want %d", both, deleted, names, want)
+		}
+	}
+}

@@ -698,3 +698,51 @@ func TestLongExtent(t *testing.T) {
 	}
 	sameAsDebugfs(t, fsys, image, gather(t, fsys))
 }
+
+// TestBeyond32Bits reads what lies past the block 2^32: most of the disk is
+// given away first.
+func TestBeyond32Bits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("giving four terabytes away takes a while")
+	}
+	image := filepath.Join(t.TempDir(), "image")
+	if f, err := os.Create(image); err != nil {
+		t.Fatal(err)
+	} else if err := errors.Join(f.Truncate(6<<40), f.Close()); err != nil {
+		t.Skipf("no sparse file of six terabytes here: %v", err)
+	}
+	mke2fs(t, image, 6<<40, "-t", "ext4", "-b", "1024", "-O", "bigalloc,64bit,^has_journal,^resize_inode", "-C", "65536", "-N", "100000", "-E", "lazy_itable_init=1,nodiscard")
+	dir := mount(t, image, "noinit_itable")
+	for i := range 2 {
+		f, err := os.Create(fmt.Sprintf("%s/hog-%d", dir, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Fallocate(int(f.Fd()), 0, 0, 2200<<30); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	if err := os.Mkdir(dir+"/far", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := &planter{t: t, root: dir + "/far", block: 1024, many: 300, frag: 500}
+	p.files()
+	p.sparse()
+	p.directories()
+	p.links()
+	p.xattrs()
+	unmount(t, dir)
+	dir = mount(t, image, "ro,noload")
+	files := kernelTree(t, dir)
+	unmount(t, dir)
+	fsys, raw := openImage(t, image)
+	inodes := gather(t, fsys)
+	sameAsKernel(t, fsys, raw, files, inodes)
+	sameAsDumpe2fs(t, fsys, image, inodes)
+	sameAsDebugfs(t, fsys, image, inodes)
+	c, err := fsys.Content(findIn(t, fsys, "far/sizes/4096"))
+	if err != nil || c.Extents()[0].Offset < 1<<32*1024 {
+		t.Errorf("the file lies at %+v, %v", c.Extents(), err)
+	}
+}

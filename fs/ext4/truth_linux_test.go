@@ -270,7 +270,7 @@ func (c *truth) extents(f *kernelFile, in *filesystem.Inode, content filesystem.
 	for _, e := range es {
 		for off := int64(0); off < e.Length && e.Logical+off < in.Size; off += int64(len(buf)) {
 			k := min(int64(len(buf)), e.Length-off, in.Size-e.Logical-off)
-			if e.Kind == filesystem.Hole && off > 1<<20 {
+			if (e.Kind == filesystem.Hole || e.Kind == filesystem.Unwritten) && off > 1<<20 {
 				break
 			}
 			if _, err := content.ReadAt(buf[:k], e.Logical+off); err != nil && err != io.EOF {
