@@ -205,7 +205,8 @@ type row struct {
 	cold    bool   // the page cache is emptied before it
 
 	times []time.Duration
-	rss   []int64 // peak memory of its largest process, bytes
+	cpu   []time.Duration // of all its processes, user and system
+	rss   []int64         // peak memory of its largest process, bytes
 	size  int64
 }
 
@@ -240,9 +241,10 @@ func measure(deadbox, img, dir string, runs int) error {
 
 	fmt.Printf("%s, %d runs each, medians; %s/%s, %d CPUs, %s\n\n", filepath.Base(img), runs, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu())
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "seconds\tfastest\tslowest\tpeak MB\ttimes faster\toutput MB\t  command\t")
+	fmt.Fprintln(w, "seconds\tfastest\tslowest\tcpu\tpeak MB\ttimes faster\toutput MB\tcommand\t")
 	for _, r := range rows {
 		slices.Sort(r.times)
+		slices.Sort(r.cpu)
 		slices.Sort(r.rss)
 		ratio := ""
 		for _, o := range rows {
@@ -254,8 +256,8 @@ func measure(deadbox, img, dir string, runs int) error {
 		if r.out != "" {
 			size = fmt.Sprintf("%.0f", float64(r.size)/1e6)
 		}
-		fmt.Fprintf(w, "%.2f\t%.2f\t%.2f\t%.0f\t%s\t%s\t  %s\t\n", median(r.times).Seconds(), r.times[0].Seconds(), r.times[len(r.times)-1].Seconds(),
-			float64(median(r.rss))/1e6, ratio, size, r.name)
+		fmt.Fprintf(w, "%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%s\t%s\t  %s\t\n", median(r.times).Seconds(), r.times[0].Seconds(), r.times[len(r.times)-1].Seconds(),
+			median(r.cpu).Seconds(), float64(median(r.rss))/1e6, ratio, size, r.name)
 	}
 	return w.Flush()
 }
@@ -290,6 +292,7 @@ func once(r *row, deadbox, img, dir string) error {
 		return fmt.Errorf("%s: %w: %s", r.name, err, complaints.String())
 	}
 	r.times = append(r.times, took)
+	r.cpu = append(r.cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 	// Of wait4: the largest of the shell and all that it waited for.
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.rss = append(r.rss, usage.Maxrss*1024)
