@@ -22,17 +22,6 @@ func run(list []*rules.Rule, env rules.Env, records []timeline.Record) []rules.F
 	return e.Findings()
 }
 
-func TestWantsText(t *testing.T) {
-	for path, want := range map[string]bool{
-		"/etc/systemd/system/x.service": true, "/etc/rc.local": true, "/root/.bashrc": true, "/etc/cron.d/x": true, "/var/www/html/a.php": true, "/srv/x.git/hooks/post-receive": true,
-		"/etc/hosts": false, "/usr/share/doc/x": false, "/opt/x/.git/hooks/pre-commit.sample": false,
-	} {
-		if got := WantsText(path); got != want {
-			t.Errorf("WantsText(%q) = %v", path, got)
-		}
-	}
-}
-
 // BenchmarkFiles shows all rules ordinary files, as most of a server's are.
 func BenchmarkFiles(b *testing.B) {
 	var records []timeline.Record

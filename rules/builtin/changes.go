@@ -803,18 +803,6 @@ Innocent: Raspberry Pi OS (low); agents that monitor applications.`,
 	},
 }
 
-// WantsText reports whether the rules can judge a text file by its lines: one
-// that is run by itself, or one of a site. Its text is shown to them as a record
-// of timeline.KindStrings with the fields path and strings.
-func WantsText(path string) bool {
-	for i := range startupFiles {
-		if startupFiles[i].match(path) {
-			return true
-		}
-	}
-	return isWebScript(base(path))
-}
-
 type startupChecker struct {
 	env    *rules.Env
 	groups rules.Groups

@@ -173,6 +173,29 @@ var usualDotNames = set(`.ssh .gnupg .config .cache .local .npm .nvm .yarn .pnpm
 	.deno .go .ghcup .stack .cabal .opam .julia .cpan .cpanm .perl5 .byobu .screen .tmux .bash_it .linuxbrew .fzf .asdf .sdkman .jenkins .gitea .gitlab-runner .acme.sh
 	.cpanel .cagefs .softaculous .spamassassin .razor .pyzor .duplicity .borg .restic .cert .certs .thumbnails .recycle .tmb .quarantine .node-gyp .electron-gyp .cypress .playwright`)
 
+// homeDotNames are those that only a home, or the home of a service, holds;
+// and those that hold sockets and locks alone, never a program.
+var homeDotNames = set(`.cache .config .local .ssh .gnupg .dbus .fonts .icons .themes .gvfs .mozilla .thunderbird .vim .perl5 .java .pki .nv .nvidia .screen .tmux .byobu .trash .Trash .mysql .psql
+	.docker .aws .azure .gcloud .kube .thumbnails .cert .certs .udev .initramfs .lock .zsh .bash_it .cpan .cpanm .wp-cli .drush .subversion`)
+
+var socketDotNames = set(".X11-unix .ICE-unix .font-unix .XIM-unix .Test-unix")
+
+// systemDirs are filled by packages, with no home among them.
+var systemDirs = []string{"/usr/share", "/usr/include", "/usr/src", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/share", "/usr/local/etc", "/usr/local/include", "/etc", "/boot", "/dev"}
+
+// usualDot reports whether a name that begins with a dot is a usual one in
+// the directory above it, which ends with a slash, for a file that can be run, or
+// a directory on the way to one.
+func usualDot(parent, name string) bool {
+	switch {
+	case !usualDotNames[name] || socketDotNames[name]:
+		return false
+	case homeDotNames[name]:
+		return !inSystem(parent+"x") && !belowAny(parent+"x", systemDirs)
+	}
+	return true
+}
+
 // strangeName reports whether a name is made to be overlooked: dots and blanks
 // only, a leading ".." with more, blanks at an end, or characters that do not
 // show.
@@ -235,7 +258,7 @@ func hiddenDir(path string) (dir string, strange bool) {
 		if strangeName(n) {
 			return path[:i+j], true
 		}
-		if len(n) > 1 && n[0] == '.' && n != ".." && !usualDotNames[n] {
+		if len(n) > 1 && n[0] == '.' && n != ".." && !socketDotNames[n] && !usualDot(path[:i], n) {
 			return path[:i+j], false
 		}
 		i += j + 1
@@ -325,6 +348,11 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 				dir, _ := dirBase(f.Path)
 				return &fileHit{key: dir, severity: rules.High, summary: "The directory " + showPath(dir) + ", which is for sockets, holds the " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID)}
 			}
+			if n := base(f.Path); k == program && n[0] == '.' && len(n) > 1 && !strings.HasPrefix(n, ".nfs") && !strings.HasSuffix(n, ".so") && !usualDot(f.Path[:len(f.Path)-len(n)], n) &&
+				(inSystem(f.Path) || belowAny(f.Path, systemDirs)) && !inContainerStore(f.Path) {
+				return &fileHit{key: f.Path, severity: rules.High, title: "A hidden program lies in the system's directories",
+					summary: "The hidden program " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " lies where packages put programs, and no package brings it"}
+			}
 			if added(r) && hiddenFile(f.Path) {
 				return &fileHit{key: f.Path, severity: rules.Medium, title: "A hidden file is new in the system's directories",
 					summary: "The hidden " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " is new since the baseline, and no package brings it"}
@@ -350,6 +378,8 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 		one("three dots", rules.High, aFile("/var/tmp/...", directory)),
 		one("dots and a blank", rules.High, aFile("/usr/lib/.. ", directory)),
 		one("under /dev", rules.High, aFile("/dev/.lib/x", magic("elf"), perm(0o755))),
+		one("hidden program", rules.High, aFile("/usr/local/lib/.perl5", magic("elf"), perm(0o755))),
+		one("usual name in an unusual place", rules.High, aFile("/usr/lib/.cache/dbusd", magic("elf"), perm(0o755))),
 		one("below /usr", rules.High, aFile("/usr/share/.k/sshd", magic("elf"), perm(0o755))),
 		one("script below /var", rules.Medium, aFile("/var/lib/.d/up", magic("script"), perm(0o755))),
 		withEnv(withBaseline, one("hidden list", rules.Medium, anAdded("/usr/share/locale/.hide"))),

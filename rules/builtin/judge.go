@@ -223,7 +223,7 @@ func hiddenElement(path string) bool {
 		if i >= 0 {
 			e = rest[:i]
 		}
-		if len(e) > 1 && e[0] == '.' && e != ".." && !usualDotNames[e] {
+		if len(e) > 1 && e[0] == '.' && e != ".." && !usualDot(path[:len(path)-len(rest)], e) {
 			return true
 		}
 		if i < 0 {
