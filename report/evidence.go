@@ -22,7 +22,7 @@ type evidenceRow struct {
 	Inode, Volume, Image string
 	Offset, Length       string
 	Quote                []string // lines
-	Begins               bool     // Quote is the beginning of the file, not what stands at Offset
+	Label                string   // what Quote is, if not what stands at Offset
 	Decoded              string
 	Check                string // a command; rows of one packed file share that of the last
 }
@@ -60,9 +60,12 @@ func (inv *Investigation) evidence(f *rules.Finding) (rows []evidenceRow, more i
 				r.Quote = append(r.Quote, Text(line))
 			}
 			r.Decoded = Text(decoded(q))
-		case e.Line == 0 && e.Inode != 0 && f.Severity >= rules.Medium && inv.Beginning != nil:
-			r.Quote = beginning(inv.Beginning(*e))
-			r.Begins = r.Quote != nil
+		case e.Line == 0 && e.Inode != 0 && f.Severity >= rules.Low && inv.FileText != nil:
+			if text := inv.FileText(*e); text.New || f.Severity >= rules.Medium {
+				if r.Quote = firstLines(text.Text); r.Quote != nil {
+					r.Label = Text(Cut(text.Label, 100))
+				}
+			}
 		}
 		if e.Packed == "" {
 			r.Check = inv.checkCommand(e)
@@ -93,8 +96,8 @@ func (inv *Investigation) otherPaths(f *rules.Finding) (shown []string, more int
 	return shown, int64(max(f.PathCount, len(f.Paths)) - known - len(shown))
 }
 
-// beginning picks the first lines that say something.
-func beginning(s string) []string {
+// firstLines picks the first lines that are not blank.
+func firstLines(s string) []string {
 	const most, longest = 4, 200
 	var out []string
 	for line := range strings.SplitSeq(s, "\n") {

@@ -106,25 +106,35 @@ func TestEvidenceRows(t *testing.T) {
 		}
 		return fmt.Sprintf("text %d\x1b\nmore\n", e.Line)
 	},
-		Beginning: func(e timeline.Evidence) string { return "#!/bin/sh\n\n\n# one\n# two\n# three\n# four\n# five\n" }}
+		FileText: func(e timeline.Evidence) FileText {
+			return FileText{Label: "the file begins", Text: "#!/bin/sh\n\n\n# one\n# two\n# three\n# four\n# five\n"}
+		}}
 	rows, more := inv.evidence(f)
 	if more != 34 || len(rows) != maxEvidenceShown {
 		t.Fatalf("%d rows, %d more", len(rows), more)
 	}
 	var got []string
 	for _, r := range rows {
-		got = append(got, strings.Join([]string{r.Place, r.Volume, r.Inode, r.Image, r.Offset, r.Check, r.QuoteText(), fmt.Sprint(r.Begins)}, "|"))
+		got = append(got, strings.Join([]string{r.Place, r.Volume, r.Inode, r.Image, r.Offset, r.Check, r.QuoteText(), r.Label}, "|"))
 	}
 	want := []string{
-		`/var/log/a.gz:9|gpt:2|7||100||text 9\x1b` + "\nmore|false",
-		`line 3|||||` + `|text 3\x1b` + "\nmore|false",
-		`line 9|||||tail -c +101 disk.dd | head -c 50 | gzip -dc | sed -n '3p;9p'|text 9\x1b` + "\nmore|false",
-		`/var/log/b:1|gpt:2|8||1001|xxd -s 1001 -l 50 disk.dd|text 1\x1b` + "\nmore|false",
-		`line 2||||1002|xxd -s 1002 -l 50 disk.dd|text 2\x1b` + "\nmore|false",
-		"/x||9|other.dd|||#!/bin/sh\n# one\n# two\n# three|true",
+		`/var/log/a.gz:9|gpt:2|7||100||text 9\x1b` + "\nmore|",
+		`line 3|||||` + `|text 3\x1b` + "\nmore|",
+		`line 9|||||tail -c +101 disk.dd | head -c 50 | gzip -dc | sed -n '3p;9p'|text 9\x1b` + "\nmore|",
+		`/var/log/b:1|gpt:2|8||1001|xxd -s 1001 -l 50 disk.dd|text 1\x1b` + "\nmore|",
+		`line 2||||1002|xxd -s 1002 -l 50 disk.dd|text 2\x1b` + "\nmore|",
+		"/x||9|other.dd|||#!/bin/sh\n# one\n# two\n# three|the file begins",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	// Of what honest servers have too, only what is new is quoted.
+	for _, isNew := range []bool{false, true} {
+		f := &rules.Finding{Severity: rules.Low, Evidence: []timeline.Evidence{{Image: "disk.dd", Inode: 9, Path: "/x", Offset: 1, Length: 1}}}
+		inv.FileText = func(timeline.Evidence) FileText { return FileText{"label", "text", isNew} }
+		if rows, _ := inv.evidence(f); (rows[0].Quote != nil) != isNew || (rows[0].Label != "") != isNew {
+			t.Errorf("new is %v: %+v", isNew, rows[0])
+		}
 	}
 }
 

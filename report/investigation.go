@@ -47,14 +47,21 @@ type Investigation struct {
 	// Excerpt, if set, gives the bytes that a piece of evidence points to, for
 	// the reports to quote. It may cut them, and gives "" if they cannot be read.
 	Excerpt func(timeline.Evidence) string
-	// Beginning, if set, gives the first bytes of the file whose inode a piece of
-	// evidence is, if they are text; "" otherwise.
-	Beginning func(timeline.Evidence) string
+	// FileText, if set, gives what is worth quoting of the file whose inode a piece
+	// of evidence is; no Text if there is nothing.
+	FileText func(timeline.Evidence) FileText
 
 	// Dir is the case folder, as the analyst named it; "" if there is none.
 	Dir string
 	// Outputs are the files written so far. Case fills it in.
 	Outputs []Output
+}
+
+// FileText is a part of a file that a report quotes.
+type FileText struct {
+	Label string // what part it is: "the file begins"
+	Text  string // whole lines, cut to what a report has room for
+	New   bool   // the part that the baseline has not
 }
 
 // Tool is the program that made a report.

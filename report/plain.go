@@ -132,10 +132,10 @@ func (p *plain) evidence(f *rules.Finding, in string) {
 			label = "           "
 		}
 		p.line(in + label + p.evidenceText(r))
-		for i, q := range r.Quote {
-			if r.Begins && i == 0 {
-				p.line(in + "             the file begins:")
-			}
+		if r.Label != "" {
+			p.line(in + "             " + r.Label + ":")
+		}
+		for _, q := range r.Quote {
 			p.line(in + "             > " + q)
 		}
 		if r.Decoded != "" {

@@ -602,7 +602,7 @@ func (v *investigator) describe() {
 	inv.BaselineDamage, inv.Counts.BaselineDamage = v.baseDamage.listed, v.baseDamage.count
 	inv.FirstActivity, inv.LastActivity = v.activity()
 	q := &quoter{v: v, packed: map[packedFile]map[int]string{}, budget: maxUnpacked}
-	inv.Excerpt, inv.Beginning = q.excerpt, q.beginning
+	inv.Excerpt, inv.FileText = q.excerpt, q.fileText
 }
 
 // activity is when the server was in use. It began with the first line of a

@@ -5,17 +5,19 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"strings"
 
 	"deadbox/fs/content"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/report"
 	"deadbox/timeline"
 )
 
 const (
-	maxQuote     = 2048    // bytes of a piece of evidence that a report may quote
-	maxBeginning = 512     // bytes of a file that a report may quote
-	maxUnpacked  = 2 << 30 // bytes that are unpacked for quotes, in all
+	maxQuote    = 2048    // bytes of a piece of evidence that a report may quote
+	maxText     = 1 << 20 // bytes of a file that are compared with the baseline's
+	maxUnpacked = 2 << 30 // bytes that are unpacked for quotes, in all
 )
 
 // quoter reads what evidence points to.
@@ -44,33 +46,106 @@ func (q *quoter) excerpt(ev timeline.Evidence) string {
 			lines = q.unpack(of, ev.Path)
 			q.packed[of] = lines
 		}
-		return lines[ev.Line]
+		return q.shown(ev, lines[ev.Line])
 	}
 	if ev.Offset < 0 || ev.Length <= 0 {
 		return ""
 	}
 	buf := make([]byte, min(ev.Length, maxQuote))
 	n, _ := im.ReadAt(buf, ev.Offset)
-	return string(buf[:n])
+	return q.shown(ev, string(buf[:n]))
 }
 
-// beginning is the start of the file whose inode a piece of evidence is, if it is
-// text of any kind.
-func (q *quoter) beginning(ev timeline.Evidence) string {
+func (q *quoter) shown(ev timeline.Evidence, line string) string {
+	if secret(ev.Path) {
+		return maskHash(line)
+	}
+	return line
+}
+
+// fileText is what is worth quoting of the file whose inode a piece of evidence
+// is, if it is text of any kind: the lines that the baseline's has not, else its
+// beginning.
+func (q *quoter) fileText(ev timeline.Evidence) report.FileText {
 	m := q.v.mountOf(ev.Volume)
-	if m == nil || ev.Image != q.v.ev.image.Name() || ev.Inode == 0 || ev.Line != 0 {
-		return ""
+	if m == nil || ev.Image != q.v.ev.image.Name() || ev.Inode == 0 || ev.Line != 0 || secret(ev.Path) {
+		return report.FileText{}
 	}
-	f, err := q.v.host.OpenNode(host.Node{Mount: m, Inum: ev.Inode}, ev.Path)
+	text := readText(q.v.host, host.Node{Mount: m, Inum: ev.Inode}, ev.Path)
+	if text == nil || bytes.Contains(text, []byte("PRIVATE KEY")) {
+		return report.FileText{}
+	}
+	if q.v.baseHost != nil {
+		if n, in, _, err := q.v.baseHost.Find(ev.Path, false); err == nil && n.Mount != nil && in.Mode.Type() == filesystem.Regular {
+			if t := newLines(text, readText(q.v.baseHost, n, ev.Path)); t.Text != "" {
+				return t
+			}
+		}
+	}
+	return report.FileText{Label: "the file begins", Text: string(text[:min(len(text), maxQuote)])}
+}
+
+// newLines picks the lines of a text that a former one has not, or, if there
+// are none, those of the former one that are gone. Lines that only changed their
+// places are neither.
+func newLines(text, former []byte) report.FileText {
+	if former == nil || bytes.Equal(text, former) {
+		return report.FileText{}
+	}
+	missing := func(in, from []byte) string {
+		have := map[string]int{}
+		for line := range bytes.Lines(from) {
+			have[string(bytes.TrimSpace(line))]++
+		}
+		var out []byte
+		for line := range bytes.Lines(in) {
+			key := string(bytes.TrimSpace(line))
+			if have[key]--; have[key] < 0 && key != "" && len(out) < maxQuote {
+				out = append(append(out, key...), '\n')
+			}
+		}
+		return string(out)
+	}
+	if added := missing(text, former); added != "" {
+		return report.FileText{Label: "lines that the baseline has not", Text: added, New: true}
+	}
+	return report.FileText{Label: "lines of the baseline that are gone", Text: missing(former, text), New: true}
+}
+
+// readText reads the beginning of a file; nil if it is no text, or cannot be
+// read.
+func readText(h *host.Host, n host.Node, path string) []byte {
+	f, err := h.OpenNode(n, path)
 	if err != nil || !f.Inode.Allocated {
-		return ""
+		return nil
 	}
-	buf := make([]byte, min(f.Size(), maxBeginning))
-	n, err := content.Head(f, buf)
-	if err != nil || n == 0 || bytes.IndexByte(buf[:n], 0) >= 0 {
-		return ""
+	buf := make([]byte, min(f.Size(), maxText))
+	got, err := content.Head(f, buf)
+	if buf = buf[:got]; err != nil || got == 0 || bytes.IndexByte(buf[:min(got, 4096)], 0) >= 0 {
+		return nil
 	}
-	return string(buf[:n])
+	return buf
+}
+
+// secret reports whether a file holds the hashes of passwords, which have no
+// place in a report.
+func secret(path string) bool {
+	switch strings.TrimSuffix(path, "-") {
+	case "/etc/shadow", "/etc/gshadow", "/etc/master.passwd", "/etc/security/opasswd":
+		return true
+	}
+	return false
+}
+
+// maskHash takes the hash out of a line of shadow. What is no hash stays: a
+// password that is empty, locked or disabled.
+func maskHash(line string) string {
+	name, rest, ok := strings.Cut(line, ":")
+	hash, rest, more := strings.Cut(rest, ":")
+	if !ok || !more || len(hash) < 4 {
+		return line
+	}
+	return name + ":(hash):" + rest
 }
 
 // unpack reads the lines of a packed file that findings name.

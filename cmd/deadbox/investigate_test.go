@@ -185,21 +185,16 @@ type expected struct {
 }
 
 type trace struct {
-	ID, What, Path, Rule string
-	Line                 int
+	ID, What, Path, Rule, Text string
+	Line                       int
 }
 
 // notLedTo are the traces that no finding names by path and line, each with
 // the reason why that is right, or what is missing.
 var notLedTo = map[string]string{
-	"scan":            "no rule speaks of scans as such; the requests of this one that attack something are named by web-exploit-request",
-	"cron-ran":        "one of some 700 runs; the finding of the job names the file, and as evidence the job and its first runs",
-	"exploit-crash":   "no rule speaks of programs that crash; the program is named by malware-strings and temporary-executable",
-	"loot-packed":     "tar alone is what any back-up does; the finding of the line after next, which sends the archive away, leads to it",
-	"loot-removed":    "rm alone is ordinary; two lines after the finding of what was sent",
-	"deleted-archive": "no rule reads deleted names; the timeline has it, its directory is named by hidden-directory",
-	"deleted-source":  "as above",
-	"deleted-loot":    "no rule reads deleted names; the line of the history that sent it is named by command-exfiltration",
+	"cron-ran":     "one of some 700 runs; the finding of the job names the file, and as evidence the job and its first runs",
+	"loot-packed":  "tar alone is what any back-up does; the finding of the line after next, which sends the archive away, leads to it",
+	"loot-removed": "rm alone is ordinary; two lines after the finding of what was sent",
 }
 
 // notInnocent are ordinary things that a finding of severity medium or more
@@ -236,6 +231,28 @@ func TestInvestigateDemo(t *testing.T) {
 	})
 	t.Run("moments", func(t *testing.T) { checkMoments(t, one) })
 	t.Run("changes", func(t *testing.T) { checkChanges(t, one) })
+	t.Run("quotes", func(t *testing.T) {
+		text, err := os.ReadFile(filepath.Join(one, "report.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		quoted := 0
+		for _, tr := range readExpected(t).Traces { // lines of a log that is packed
+			if tr.Rule == "web-exploit-request" && strings.HasSuffix(tr.Path, ".gz") {
+				if quoted++; !bytes.Contains(text, []byte("> "+tr.Text+"\n")) {
+					t.Errorf("%s: the report does not quote %s", tr.ID, tr.Text)
+				}
+			}
+		}
+		if quoted == 0 {
+			t.Error("no packed line was looked for")
+		}
+		for _, want := range []string{"lines that the baseline has not:\n                > sysadm::0:0::/root:/bin/bash\n", "the file begins:\n                > <?php\n", "comparison: / (gpt:2) is an earlier"} {
+			if !bytes.Contains(text, []byte(want)) {
+				t.Errorf("%q is missing in the report", want)
+			}
+		}
+	})
 
 	t.Run("split", func(t *testing.T) {
 		segments := splitFile(t, image, 20<<20)
