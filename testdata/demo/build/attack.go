@@ -402,6 +402,11 @@ func (w *world) locate(traces []trace, decoys []ordinary) {
 // rules says which rule of the program speaks of a trace. The others are in
 // the timeline only.
 var rules = map[string]string{
+	"scan":                 "web-scan",
+	"deleted-archive":      "hidden-directory",
+	"exploit-crash":        "dropped-program-crashed",
+	"deleted-loot":         "hidden-directory",
+	"deleted-source":       "hidden-directory",
 	"traversal":            "web-exploit-request",
 	"injection-id":         "web-exploit-request",
 	"injection-passwd":     "web-exploit-request",
