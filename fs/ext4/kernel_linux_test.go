@@ -27,7 +27,7 @@ func mount(t testing.TB, image, options string) string {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	opts := "loop"
+	opts := "loop,nobarrier" // nobody pulls the plug
 	if options != "" {
 		opts += "," + options
 	}
@@ -311,6 +311,19 @@ func (l *looker) readXattrs(f *kernelFile, path string) error {
 		f.xattrs[string(name)] = string(value[:k])
 	}
 	return nil
+}
+
+// syncTree writes a file system out, and no other.
+func syncTree(t testing.TB, dir string) {
+	t.Helper()
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Syncfs(fd); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // freeze brings the disk to rest while fn runs, as a snapshot of a running

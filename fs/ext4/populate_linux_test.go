@@ -393,7 +393,7 @@ func (p *planter) deleted() {
 	for i := range 20 {
 		p.write(fmt.Sprintf("deleted/gone.d/f%d", i), nil)
 	}
-	unix.Sync()
+	syncTree(p.t, p.root)
 	for i := range 20 {
 		if i%3 != 0 {
 			p.check("remove", os.Remove(p.path(fmt.Sprintf("deleted/gone-%02d", i))))
@@ -480,13 +480,6 @@ func newTree(t testing.TB, block int64, many int) string {
 		t.Fatal(err)
 	}
 	(&planter{t: t, root: dir, block: block, many: many}).tree()
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	if err := unix.Syncfs(fd); err != nil {
-		t.Fatal(err)
-	}
+	syncTree(t, dir)
 	return dir
 }

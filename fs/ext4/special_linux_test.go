@@ -43,7 +43,7 @@ func TestNeedsRecovery(t *testing.T) {
 			mke2fs(t, image, 64<<20, args...)
 			dir := mount(t, image, "commit=300")
 			(&planter{t: t, root: dir, block: 4096, many: 300, frag: 100}).files()
-			unix.Sync()
+			syncTree(t, dir)
 			for i := range 50 {
 				if err := os.WriteFile(fmt.Sprintf("%s/later-%d", dir, i), []byte("later"), 0o644); err != nil {
 					t.Fatal(err)
@@ -109,7 +109,7 @@ func TestOrphans(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			unix.Sync()
+			syncTree(t, dir)
 			live := filepath.Join(t.TempDir(), "live")
 			freeze(t, dir, func() { copyFile(t, image, live) })
 
