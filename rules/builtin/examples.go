@@ -145,6 +145,10 @@ func aCron(account, command string) timeline.Record {
 	return aLine(timeline.KindCron, "/var/spool/cron/crontabs/"+account, 1, time.Time{}, "account", account, "schedule", "*/5 * * * *", "command", command)
 }
 
+func aSetting(area, path, text string, pairs ...string) timeline.Record {
+	return aLine(timeline.KindSetting, path, 3, time.Time{}, append([]string{"area", area, "text", text}, pairs...)...)
+}
+
 func anAccount(name, uid, shell, password string) timeline.Record {
 	return aLine(timeline.KindAccount, "/etc/passwd", 1, time.Time{}, "name", name, "uid", uid, "gid", uid, "home", "/", "shell", shell, "password", password)
 }

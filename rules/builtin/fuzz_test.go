@@ -90,10 +90,10 @@ func FuzzRules(f *testing.F) {
 		other.Size++
 		r := timeline.Record{Kind: kind, File: file, Change: &timeline.Change{What: action, Before: &other, After: file, Differs: []string{action, "content"}},
 			Fields: map[string]string{}, Stamps: []timeline.Stamp{{When: time.Unix(when, 0)}}, Evidence: timeline.Evidence{Path: path, Line: int(mode)}}
-		for _, k := range []string{"command", "url", "message", "options", "strings", "members", "user_agent", "referer", "query", "path", "cwd"} {
+		for _, k := range []string{"command", "url", "message", "options", "strings", "members", "text", "value", "user_agent", "referer", "query", "path", "cwd"} {
 			r.Fields[k] = text
 		}
-		for _, k := range []string{"account", "target", "name", "address", "program", "group", "service", "method"} {
+		for _, k := range []string{"account", "target", "name", "address", "program", "group", "service", "method", "area", "key"} {
 			r.Fields[k] = name
 		}
 		for _, k := range []string{"uid", "count", "status", "by_uid"} {
@@ -102,7 +102,7 @@ func FuzzRules(f *testing.F) {
 		r.Fields["action"] = action
 		for _, env := range []rules.Env{{}, debianEnv, debianBaseline} {
 			e := rules.NewEngine(All, &env)
-			for _, k := range []string{kind, timeline.KindFile, timeline.KindChange, timeline.KindStrings} {
+			for _, k := range []string{kind, timeline.KindFile, timeline.KindChange, timeline.KindStrings, timeline.KindSetting} {
 				r.Kind = k
 				e.Record(&r)
 			}
