@@ -81,8 +81,16 @@ func AppendBody(dst []byte, f *timeline.File, ns bool) []byte {
 	dst = append(dst, '|')
 	dst = strconv.AppendInt(dst, f.Size, 10)
 	t := &f.Times
+	var last filesystem.Time // whose digits stand in dst from "from" on: a file's times are often equal
+	from := 0
 	for _, w := range [...]filesystem.Time{t.Accessed, t.Modified, t.Changed, t.Born} {
 		dst = append(dst, '|')
+		if start := len(dst); from > 0 && (w == last || !ns && w.Known && last.Known && w.Sec == last.Sec) {
+			dst = append(dst, dst[from:start-1]...)
+			from = start
+			continue
+		}
+		from, last = len(dst), w
 		dst = appendBodyTime(dst, w, ns)
 	}
 	return append(dst, '\n')

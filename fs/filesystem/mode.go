@@ -73,17 +73,26 @@ func (m Mode) Type() FileType {
 	return Unknown
 }
 
+// permissions spells the nine lower bits of a mode.
+var permissions = func() (t [0o1000][9]byte) {
+	const rwx = "rwxrwxrwx"
+	for m := range t {
+		for i := range rwx {
+			if t[m][i] = '-'; m>>(8-i)&1 != 0 {
+				t[m][i] = rwx[i]
+			}
+		}
+	}
+	return t
+}()
+
 // AppendPerm appends the nine letters of "ls -l", setuid, setgid and sticky
 // included.
 func (m Mode) AppendPerm(dst []byte) []byte {
-	const rwx = "rwxrwxrwx"
 	n := len(dst)
-	for i := range 9 {
-		if m&(1<<(8-i)) != 0 {
-			dst = append(dst, rwx[i])
-		} else {
-			dst = append(dst, '-')
-		}
+	dst = append(dst, permissions[m&0o777][:]...)
+	if m&(ModeSetuid|ModeSetgid|ModeSticky) == 0 {
+		return dst
 	}
 	special := func(bit Mode, at int, set, unset byte) {
 		if m&bit == 0 {
