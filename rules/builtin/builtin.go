@@ -13,7 +13,6 @@ var All = []*rules.Rule{
 	webLoginGuessed,
 	settingWeb,
 	webScan,
-	settingWeb,
 
 	// Logins.
 	bruteForceSuccess,
@@ -52,7 +51,6 @@ var All = []*rules.Rule{
 	changedStartup,
 	changedAuthentication,
 	settingAuthentication,
-	settingAuthentication,
 	changedSystemFile,
 	timestompedBinary,
 	newSystemBinary,
@@ -73,8 +71,6 @@ var All = []*rules.Rule{
 	logGap,
 	logDeleted,
 	loggingMasked,
-	settingLogging,
-	settingNetwork,
 	settingLogging,
 	settingNetwork,
 	immutableFile,
