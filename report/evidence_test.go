@@ -65,6 +65,19 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// TestChartOfStrangeTimes makes charts of windows that end before they begin,
+// or span all of time.
+func TestChartOfStrangeTimes(t *testing.T) {
+	for _, window := range [][2]int64{{1700000000, -1700000000}, {1 << 33, 0}, {-1 << 40, 1 << 40}, {1700000000, 1700000000}} {
+		inv := investigation()
+		inv.Findings = nil
+		inv.FirstActivity, inv.LastActivity = time.Unix(window[0], 0), time.Unix(window[1], 0)
+		if got := render(t, WriteHTML, inv); !strings.Contains(got, "</html>") {
+			t.Errorf("%v: the page has no end", window)
+		}
+	}
+}
+
 // TestDayOnly follows a day through the reports: no midnight is made of it.
 func TestDayOnly(t *testing.T) {
 	inv := investigation()

@@ -405,8 +405,8 @@ func newChart(inv *Investigation, story []*rules.Finding, anchors map[*rules.Fin
 	local := from + int64(offset)
 	from -= ((local % size.sec) + size.sec) % size.sec
 	n := int((to-from)/size.sec) + 1
-	if n > 2*maxBars {
-		return nil
+	if n < 1 || n > 2*maxBars {
+		return nil // times that contradict each other, or made-up ones
 	}
 	type sum struct{ files, events int64 }
 	sums := make([]sum, n)

@@ -622,6 +622,9 @@ func (v *investigator) activity() (first, last time.Time) {
 	if !v.firstLine.IsZero() && (first.IsZero() || v.firstLine.Before(first)) && v.firstLine.Before(last) {
 		first = v.firstLine
 	}
+	if first.After(last) { // the superblock contradicts the rest
+		first = last
+	}
 	return first, last
 }
 

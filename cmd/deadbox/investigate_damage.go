@@ -8,6 +8,7 @@ import (
 
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/image/volume"
 	"deadbox/report"
 	"deadbox/timeline"
 )
@@ -113,8 +114,11 @@ func damageOf(ev *evidence, err error) report.Damage {
 	slot := ""
 	var at *host.PathError
 	var of *volumeError
+	var table *volume.DamageError
 	var file *timeline.DamageError
 	switch {
+	case errors.As(err, &table):
+		// It concerns the image, whatever it holds.
 	case errors.As(err, &at):
 		slot = at.Volume
 	case errors.As(err, &of):

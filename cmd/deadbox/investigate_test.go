@@ -19,8 +19,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"deadbox/fs/host"
 	"deadbox/rules"
+	"deadbox/timeline"
 )
 
 const demoDir = "../../testdata/demo"
@@ -125,6 +128,7 @@ type jsonSum struct {
 	Path, Name, SHA256 string
 	Size               int64
 	Segments           []jsonSum
+	Lost               []struct{ Offset, Length int64 }
 }
 
 type jsonCase struct {
@@ -849,4 +853,68 @@ func TestInvestigateDamage(t *testing.T) {
 			t.Errorf("screen %q, standard error %q", screen, stderr)
 		}
 	})
+}
+
+// TestInvestigateDamagedImages investigates images that were damaged on
+// purpose, most of which hold no server. Each run must end in one of the ways that
+// the help promises, and what it lists as damage is what makes the code.
+func TestInvestigateDamagedImages(t *testing.T) {
+	images, err := filepath.Glob("../../../shared/data/images/e2fsprogs/*/image.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(images) == 0 {
+		t.Skip("the damaged images are not here")
+	}
+	damaged := 0
+	for _, packed := range images {
+		path := unpack(t, packed)
+		out := filepath.Join(t.TempDir(), "case")
+		code, screen, stderr := investigate(t, path, "-o", out)
+		checkShown(t, []string{packed}, screen+stderr)
+		switch code {
+		case exitFailed: // no file system that can be read
+			if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+				t.Errorf("%s: nothing can be read, and yet there is a case", packed)
+			}
+			continue
+		case exitDone, exitPartial, exitFindings:
+		default:
+			t.Errorf("%s: exit code %d\n%s", packed, code, stderr)
+			continue
+		}
+		c := readCase(t, out)
+		if lost := len(c.Evidence[0].Lost) > 0; code != exitFindings && (code == exitPartial) != (c.Counts.Damage > 0 || lost) {
+			t.Errorf("%s: exit code %d with %d places of damage", packed, code, c.Counts.Damage)
+		}
+		if c.Counts.Damage > 0 {
+			damaged++
+		}
+		checkSums(t, out)
+	}
+	if damaged < 20 {
+		t.Errorf("only %d of %d images are damaged", damaged, len(images))
+	}
+}
+
+func TestActivityOfLines(t *testing.T) {
+	at := func(year int) time.Time { return time.Date(year, 1, 2, 3, 4, 5, 0, time.UTC) }
+	v := &investigator{}
+	for _, r := range []timeline.Record{
+		{Kind: timeline.KindAccount, Stamps: []timeline.Stamp{{When: at(1999), Note: "day only"}}},
+		{Kind: timeline.KindSyslog, Stamps: []timeline.Stamp{{When: at(1970)}}}, // before the clock was set
+		{Kind: timeline.KindSyslog, Stamps: []timeline.Stamp{{When: at(2021)}}},
+		{Kind: timeline.KindAuth, Stamps: []timeline.Stamp{{When: at(2020)}}},
+		{Kind: timeline.KindCommand, Stamps: []timeline.Stamp{{When: at(2045)}}},
+		{Kind: timeline.KindCommand},
+	} {
+		v.lineAt(&r)
+	}
+	for _, year := range []int{2022, 2023, 2430} {
+		v.changedAt(at(year))
+	}
+	v.host = &host.Host{}
+	if first, last := v.activity(); first != at(2020) || last != at(2023) {
+		t.Errorf("from %v to %v", first, last)
+	}
 }
