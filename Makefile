@@ -53,12 +53,13 @@ lint:
 fixtures:
 	@for script in $$(git ls-files '*testdata/*build.sh'); do echo "== $$script"; bash $$script || exit 1; done
 
-# Writes the expected outputs again from what the code gives now. Read the
-# difference before you commit it.
+# Writes the expected outputs, and the transcript in README.md, again from what
+# the code gives now. Read the difference before you commit it.
 golden:
 	@for dir in $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -r -n1 dirname | sort -u); do \
 		echo "== $$dir"; $(GO) test ./$$dir -update || exit 1; \
 	done
+	bash testdata/demo/readme.sh
 	git --no-pager diff --stat
 
 # Investigates the demo disk. Findings may make the exit code 1: they are what
