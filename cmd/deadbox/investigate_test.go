@@ -197,7 +197,6 @@ type trace struct {
 // the reason why that is right, or what is missing.
 var notLedTo = map[string]string{
 	"cron-ran":     "one of some 700 runs; the finding of the job names the file, and as evidence the job and its first runs",
-	"loot-packed":  "tar alone is what any back-up does; the finding of the line after next, which sends the archive away, leads to it",
 	"loot-removed": "rm alone is ordinary; two lines after the finding of what was sent",
 }
 
