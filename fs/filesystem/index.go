@@ -60,7 +60,7 @@ const (
 	pathBudget = 256 << 20
 	maxPath    = 64 << 10
 	maxDepth   = 16 << 10
-	maxHint    = 4 << 20 // names that room is made for beforehand, at the most
+	maxHint    = 1 << 20 // names that room is made for beforehand, at the most
 	maxCopies  = 64      // names of one inode that a deleted one is compared with
 )
 
