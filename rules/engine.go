@@ -58,6 +58,9 @@ func (e *Engine) Findings() []Finding {
 			}
 			slices.Sort(f.Paths)
 			f.PathCount = max(f.PathCount, len(f.Paths))
+			if f.Subject == "" {
+				f.Subject = subject(f)
+			}
 			if f.Last.IsZero() {
 				f.Last = f.Time
 			}

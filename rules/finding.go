@@ -68,13 +68,27 @@ type Finding struct {
 	TimeNote   string    // how Time is known
 	Paths      []string  // on the server, sorted; MaxPaths at the most
 	PathCount  int       // how many paths there are in all
-	Account    string    // whose doing, where the records say it
-	Address    string    // from where, where the records say it
-	Summary    string    // one sentence: what, by whom, from where
-	Count      int       // records that the finding rests on
-	Evidence   []timeline.Evidence
+	// Subject is what the finding is about, so that those of several rules on
+	// one thing can be told together: a path of the server, else an account's name,
+	// else an address. Logs and histories are no subjects, as they only tell of one.
+	Subject  string
+	Account  string // whose doing, where the records say it
+	Address  string // from where, where the records say it
+	Summary  string // one sentence: what, by whom, from where
+	Count    int    // records that the finding rests on
+	Evidence []timeline.Evidence
 	// Evidence holds the earliest of the Count records, MaxEvidence at the most,
 	// earliest first.
+}
+
+// subject is what a finding is about, where its rule does not say.
+func subject(f *Finding) string {
+	for _, p := range f.Paths {
+		if !strings.HasPrefix(p, "/var/log/") && !strings.HasSuffix(p, "_history") && p != "/etc/passwd" && p != "/etc/shadow" && p != "/etc/group" {
+			return p
+		}
+	}
+	return cmp.Or(f.Account, f.Address, strings.Join(f.Paths[:min(1, len(f.Paths))], ""))
 }
 
 // compare is the order of a report: the most severe first, then the earliest,

@@ -23,6 +23,7 @@ type Groups struct {
 type Group struct {
 	Title      string // the rule's if empty
 	Techniques []string
+	Subject    string // what it is about; found by the engine if empty
 	Account    string
 	Address    string
 	Summary    string // what to say of it; set by whoever makes the finding
@@ -177,7 +178,7 @@ func (g *Group) Merge(h *Group) {
 func (g *Group) Finding() Finding {
 	f := Finding{
 		Title: g.Title, Severity: g.severity, Techniques: slices.Clone(g.Techniques), Time: g.first, Last: g.last, TimeNote: g.note,
-		Paths: slices.Clone(g.paths), PathCount: g.PathCount(), Account: g.Account, Address: g.Address, Summary: g.Summary, Count: g.Count,
+		Paths: slices.Clone(g.paths), PathCount: g.PathCount(), Subject: g.Subject, Account: g.Account, Address: g.Address, Summary: g.Summary, Count: g.Count,
 	}
 	for _, p := range g.evidence {
 		f.Evidence = append(f.Evidence, p.ev)

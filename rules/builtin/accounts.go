@@ -3,6 +3,7 @@ package builtin
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"deadbox/rules"
 	"deadbox/timeline"
@@ -12,7 +13,9 @@ import (
 // picks.
 type lineChecker struct {
 	groups rules.Groups
-	look   func(r *timeline.Record) *lineHit
+	// when the files of accounts changed since the baseline
+	passwd, shadow time.Time
+	look           func(r *timeline.Record) *lineHit
 }
 
 type lineHit struct {
@@ -25,6 +28,17 @@ type lineHit struct {
 }
 
 func (c *lineChecker) Record(r *timeline.Record) {
+	if r.Kind == timeline.KindChange {
+		if ch := r.Change; ch != nil && ch.After != nil && ch.What == "content" && ch.After.Times.Changed.Known {
+			switch ch.After.Path {
+			case "/etc/passwd":
+				c.passwd = ch.After.Times.Changed.Std()
+			case "/etc/shadow":
+				c.shadow = ch.After.Times.Changed.Std()
+			}
+		}
+		return
+	}
 	h := c.look(r)
 	if h == nil {
 		return
@@ -36,6 +50,13 @@ func (c *lineChecker) Record(r *timeline.Record) {
 		g.Title = h.title
 	}
 	t, note := when(r)
+	if r.Kind == timeline.KindAccount {
+		t, note = time.Time{}, "" // shadow knows a day of the last password, and no more
+		if day := r.Fields["last_changed"]; day != "" {
+			h.summary += "; its password was last set on " + show(day)
+		}
+		g.Subject = strings.Clone(h.account)
+	}
 	g.Add(r.Evidence, t, note)
 	g.AddPath(r.Evidence.Path)
 	if g.Count > 1 {
@@ -46,7 +67,23 @@ func (c *lineChecker) Record(r *timeline.Record) {
 	}
 }
 
-func (c *lineChecker) Findings() []rules.Finding { return c.groups.Findings(nil) }
+func (c *lineChecker) Findings() []rules.Finding {
+	out := c.groups.Findings(nil)
+	for i := range out {
+		f := &out[i]
+		if !f.Time.IsZero() {
+			continue
+		}
+		t, which := c.passwd, "/etc/passwd"
+		if len(f.Paths) > 0 && f.Paths[0] == "/etc/shadow" || t.IsZero() {
+			t, which = c.shadow, "/etc/shadow"
+		}
+		if !t.IsZero() {
+			f.Time, f.Last, f.TimeNote = t, t, "the last change of "+which
+		}
+	}
+	return out
+}
 
 func lineRule(look func(env *rules.Env, r *timeline.Record) *lineHit) func(*rules.Env) rules.Checker {
 	return func(env *rules.Env) rules.Checker {
@@ -67,7 +104,7 @@ var secondUIDZero = &rules.Rule{
 Innocent: "toor" on systems that keep a second root by custom.`,
 	Severity:   rules.Critical,
 	Techniques: []string{"T1136.001", "T1098"},
-	Kinds:      []string{timeline.KindAccount},
+	Kinds:      []string{timeline.KindAccount, timeline.KindChange},
 	New: lineRule(func(_ *rules.Env, r *timeline.Record) *lineHit {
 		name := r.Fields["name"]
 		id, ok := accountID(r.Fields["uid"])
@@ -88,7 +125,7 @@ var emptyPassword = &rules.Rule{
 Innocent: installation media, some containers.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1078.003"},
-	Kinds:      []string{timeline.KindAccount},
+	Kinds:      []string{timeline.KindAccount, timeline.KindChange},
 	New: lineRule(func(_ *rules.Env, r *timeline.Record) *lineHit {
 		if r.Fields["password"] != "none" {
 			return nil
@@ -119,7 +156,7 @@ to one file only.
 Innocent: systems older than shadow passwords.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1136.001"},
-	Kinds:      []string{timeline.KindAccount},
+	Kinds:      []string{timeline.KindAccount, timeline.KindChange},
 	New: lineRule(func(_ *rules.Env, r *timeline.Record) *lineHit {
 		if r.Fields["password"] != "in-passwd" {
 			return nil
@@ -139,7 +176,7 @@ password. Accounts of services whose keepers log in as them (postgres, oracle, g
 Innocent: an administrator who gave the web server's account a password.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1078.003", "T1098"},
-	Kinds:      []string{timeline.KindAccount},
+	Kinds:      []string{timeline.KindAccount, timeline.KindChange},
 	New: lineRule(func(_ *rules.Env, r *timeline.Record) *lineHit {
 		if p := r.Fields["password"]; p != "set" && p != "in-passwd" {
 			return nil

@@ -268,6 +268,25 @@ func sameModified(c *timeline.Change) bool {
 	return a.Known && b.Known && a == b && !differs(c, "modified")
 }
 
+// copyBeside reports whether a name is that of a copy which tools keep beside a
+// file with its times: passwd- of the shadow tools, what editors, dpkg and "cp
+// -p" leave.
+func copyBeside(path string) bool {
+	n := base(path)
+	switch {
+	case len(n) < 2 || n[0] == '.' && len(n) < 3:
+		return false
+	case strings.HasSuffix(n, "-") || strings.HasSuffix(n, "~"):
+		return true
+	}
+	for _, ext := range [...]string{".bak", ".orig", ".old", ".save", ".dpkg-old", ".dpkg-dist", ".dpkg-bak", ".ucf-old", ".ucf-dist", ".rpmsave", ".rpmorig", ".rpmnew", ".backup"} {
+		if strings.HasSuffix(n, ext) {
+			return true
+		}
+	}
+	return false
+}
+
 type timestompChecker struct {
 	env *rules.Env
 	heldChanges
@@ -288,6 +307,9 @@ func (c *timestompChecker) Record(r *timeline.Record) {
 	same := sameModified(ch)
 	back := ch.After.Times.Modified.Known && ch.Before.Times.Modified.Known && ch.After.Times.Modified.Compare(ch.Before.Times.Modified) < 0
 	if !same && !back {
+		return
+	}
+	if copyBeside(f.Path) && !(inSystem(f.Path) && executesHere(f)) {
 		return
 	}
 	system := (inSystem(f.Path) || strings.HasPrefix(f.Path, "/boot/") || strings.HasPrefix(f.Path, "/usr/local/") || strings.HasPrefix(f.Path, "/opt/")) && !strings.Contains(f.Path, "/__pycache__/")
@@ -326,7 +348,7 @@ func (c *timestompChecker) Findings() []rules.Finding {
 		t, note := changed(f)
 		g.Add(h.ev, t, note)
 		g.AddPath(f.Path)
-		m := f.Times.Modified.Std().Format(time.RFC3339)
+		m := utc(f.Times.Modified.Std())
 		if h.class == 3 {
 			g.Title = "A system program has other content and an earlier modification time"
 			g.Summary = showPath(f.Path) + " has other content than in the baseline and was modified earlier, " + m + ", if its time is to be believed"
@@ -334,7 +356,7 @@ func (c *timestompChecker) Findings() []rules.Finding {
 			g.Summary = showPath(f.Path) + " has other content than in the baseline, but the same modification time, " + m
 		}
 		if f.Times.Changed.Known {
-			g.Summary += "; its inode changed " + f.Times.Changed.Std().Format(time.RFC3339)
+			g.Summary += "; its inode changed at " + utc(f.Times.Changed.Std())
 		}
 	})
 	return gs.Findings(nil)
@@ -360,6 +382,7 @@ Innocent: prelink, which rewrites all programs and keeps their times (low).`,
 	},
 	False: []rules.Example{
 		withEnv(withBaseline, quiet("upgrade", aChange("content", "/usr/bin/ps", nil, "content,modified", magic("elf"), perm(0o755), packaged, modified(at(-500))))),
+		withEnv(withBaseline, quiet("copies with their times", aChange("content", "/etc/passwd-", []fileOption{modified(at(-5000))}, "changed,content,size", modified(at(-5000))), aChange("content", "/etc/nginx/nginx.conf.bak", []fileOption{modified(at(-5000))}, "changed,content,size", modified(at(-5000))))),
 		withEnv(withBaseline, quiet("downgrade of a package", upgraded("coreutils"), aChange("content", "/usr/bin/ls", []fileOption{modified(at(-5000))}, "changed,content,modified", magic("elf"), perm(0o755), packaged, modified(at(-9000))))),
 		withEnv(withBaseline, quiet("database", aChange("content", "/var/lib/mysql/ibdata1", []fileOption{modified(at(-5000))}, "content", magic("data"), modified(at(-5000))))),
 		withEnv(withBaseline, quiet("edited", aChange("content", "/etc/hosts", nil, "content,modified"))),
@@ -411,7 +434,7 @@ func (c *rewrittenChecker) Record(r *timeline.Record) {
 	g.Raise(s)
 	g.AddPath(f.Path)
 	g.Add(r.Evidence, f.Times.Modified.Std(), "the file's last modification")
-	g.Summary = showPath(f.Path) + " belongs to a package and was written at " + f.Times.Modified.Std().Format(time.RFC3339Nano) + ": packages carry whole seconds, so something else wrote it"
+	g.Summary = showPath(f.Path) + " belongs to a package and was written at " + f.Times.Modified.Std().UTC().Format(time.RFC3339Nano) + ": packages carry whole seconds, so something else wrote it"
 }
 
 // lateChange counts a program that the package manager may have unpacked.
@@ -434,8 +457,8 @@ func (c *rewrittenChecker) lateChange(r *timeline.Record, f *timeline.File) {
 	g.Techniques = []string{"T1070.006", "T1554"}
 	g.AddPath(f.Path)
 	g.Add(r.Evidence, t.Changed.Std(), "the inode's last change")
-	g.Summary = showPath(f.Path) + " belongs to a package and was unpacked at " + t.Born.Std().Format(time.RFC3339) + "; its inode changed at " + t.Changed.Std().Format(time.RFC3339) +
-		", though its modification time is " + t.Modified.Std().Format(time.RFC3339) + ": its content, rights or times were set then"
+	g.Summary = showPath(f.Path) + " belongs to a package and was unpacked at " + utc(t.Born.Std()) + "; its inode changed at " + utc(t.Changed.Std()) +
+		", though its modification time is " + utc(t.Modified.Std()) + ": its content, rights or times were set then"
 }
 
 func (c *rewrittenChecker) Findings() []rules.Finding {

@@ -67,6 +67,7 @@ type firstLine struct {
 	why      string
 	path     string
 	number   int
+	deed     deed
 }
 
 func newCommandChecker(deeds ...deed) func(*rules.Env) rules.Checker {
@@ -111,7 +112,7 @@ func (c *commandChecker) Record(r *timeline.Record) {
 		g.AddPath(r.Evidence.Path)
 		f := c.first[g]
 		if f == nil || a.severity > f.severity || a.severity == f.severity && earlier(t, r.Evidence, f) {
-			c.first[g] = &firstLine{a.severity, t, strings.Clone(line), a.why, r.Evidence.Path, r.Evidence.Line}
+			c.first[g] = &firstLine{a.severity, t, strings.Clone(line), a.why, r.Evidence.Path, r.Evidence.Line, a.deed}
 		}
 	}
 }
@@ -154,6 +155,9 @@ func (c *commandChecker) follow(source, cwd, line string) {
 func (c *commandChecker) Findings() []rules.Finding {
 	return c.groups.Findings(func(g *rules.Group) string {
 		f := c.first[g]
+		if f.deed == addsKey && g.Severity() <= rules.Low {
+			g.Title = "A key was added from the command line"
+		}
 		s := "In " + showPath(f.path)
 		if g.Account != "" {
 			s = show(g.Account) + ", in " + showPath(f.path)

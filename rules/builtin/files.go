@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -132,7 +133,7 @@ Innocent: installers, ansible, an administrator's test script.`,
 				s = rules.High
 			case dir != "/tmp" && dir != "/var/tmp" && dir != "/usr/tmp" && k == program, hidden:
 				s = rules.High
-			case leftover(rel) || unpackedLibrary(base(rel)):
+			case leftover(rel) || unpackedLibrary(base(rel)) || k == script && builderName(base(rel)) && !strings.HasPrefix(strings.ToLower(base(rel)), "test"):
 				s = rules.Low
 			case k == program:
 				s = rules.High
@@ -141,7 +142,7 @@ Innocent: installers, ansible, an administrator's test script.`,
 				return nil
 			}
 			parent, _ := dirBase(f.Path)
-			return &fileHit{key: parent, severity: s, summary: "The " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " lies in " + dir}
+			return &fileHit{key: parent + "\x00" + strconv.FormatUint(uint64(f.UID), 10), severity: s, summary: "The " + k.String() + " " + showPath(f.Path) + " of " + ownerText(env, f.UID) + " lies in " + dir}
 		}}
 	},
 	True: []rules.Example{
@@ -149,6 +150,7 @@ Innocent: installers, ansible, an administrator's test script.`,
 		withEnv(debianEnv, one("script without the x bit", rules.High, aFile("/tmp/.x/run.sh", magic("script")))),
 		one("in memory", rules.High, aFile("/dev/shm/k", magic("elf"), perm(0o700))),
 		one("administrator's script", rules.Medium, aFile("/tmp/test.sh", magic("script"), perm(0o755))),
+		one("installer", rules.Low, aFile("/tmp/tool-install.sh", magic("script"), perm(0o755), owner(1000, 1000))),
 		one("not read", rules.Low, aFile("/var/tmp/x", magic(""), perm(0o755))),
 		withEnv(withBaseline, one("added", rules.High, anAdded("/var/tmp/x", magic("elf"), perm(0o755)))),
 	},

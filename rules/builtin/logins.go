@@ -692,7 +692,10 @@ func (c *newAccountChecker) Findings() []rules.Finding {
 		}
 		g := gs.Get(name)
 		g.Raise(s)
-		g.Account = name
+		g.Account, g.Subject = name, name
+		if !in {
+			g.Title = "The log says that an account with user id 0 was made"
+		}
 		g.Add(m.ev, m.at, "")
 		g.AddPath(m.ev.Path)
 		g.Summary = "The account " + show(name) + " was made"

@@ -284,6 +284,9 @@ func when(r *timeline.Record) (time.Time, string) {
 	return r.Stamps[0].When, r.Stamps[0].Note
 }
 
+// utc writes an instant for a sentence: in UTC, which the Z says.
+func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
 // maxShown is the longest text of the image that a summary repeats.
 const maxShown = 240
 

@@ -414,6 +414,10 @@ Innocent: the service was removed, or its logs were moved.`,
 	},
 }
 
+// guardServices keep a server safe or up to date.
+var guardServices = set(`unattended-upgrades apparmor ufw firewalld nftables fail2ban sshguard crowdsec clamav-daemon clamav-freshclam osqueryd wazuh-agent ossec falcon-sensor falco auditbeat
+	sentinelone mdatp aide aidecheck dailyaidecheck rkhunter chkrootkit selinux-autorelabel acct psacct sysstat dnf-automatic`)
+
 type loggingMaskedChecker struct {
 	env    *rules.Env
 	groups rules.Groups
@@ -425,11 +429,19 @@ func (c *loggingMaskedChecker) Record(r *timeline.Record) {
 		return
 	}
 	n, ok := strings.CutSuffix(base(f.Path), ".service")
-	if !ok || !loggingServices[n] || n == "syslog" {
+	timer := false
+	if !ok {
+		n, timer = strings.CutSuffix(base(f.Path), ".timer")
+	}
+	s := rules.Medium
+	switch {
+	case timer && (n == "apt-daily" || n == "apt-daily-upgrade" || n == "dnf-automatic" || n == "dnf-automatic-install"):
+		s = rules.Low
+	case !ok || !loggingServices[n] && !guardServices[n] || n == "syslog":
 		return
 	}
 	g := c.groups.Get(f.Path)
-	g.Raise(rules.Medium)
+	g.Raise(s)
 	g.AddPath(f.Path)
 	t, note := arrived(f)
 	g.Add(r.Evidence, t, note)
@@ -440,14 +452,19 @@ func (c *loggingMaskedChecker) Findings() []rules.Finding { return c.groups.Find
 
 var loggingMasked = &rules.Rule{
 	ID:    "logging-masked",
-	Title: "A service that writes logs is masked",
-	Doc: `A link to /dev/null below /etc/systemd/system that keeps rsyslog, syslog-ng, auditd or the journal from starting.
+	Title: "A service that writes logs or guards the server is masked",
+	Doc: `A link to /dev/null below /etc/systemd/system that keeps rsyslog, syslog-ng, auditd or the journal from starting, or what updates the server, filters its network or looks for
+intruders: unattended-upgrades, apparmor, ufw, fail2ban and the like. The timers of apt and dnf alone are low, as administrators mask them.
 Innocent: containers and appliances that do not want auditd.`,
 	Severity:   rules.Medium,
 	Techniques: []string{"T1685"},
 	Kinds:      []string{timeline.KindFile, timeline.KindChange},
 	New:        func(env *rules.Env) rules.Checker { return &loggingMaskedChecker{env: env} },
-	True:       []rules.Example{one("rsyslog", rules.Medium, aFile("/etc/systemd/system/rsyslog.service", link("/dev/null")))},
+	True: []rules.Example{
+		one("rsyslog", rules.Medium, aFile("/etc/systemd/system/rsyslog.service", link("/dev/null"))),
+		one("updates", rules.Medium, aFile("/etc/systemd/system/unattended-upgrades.service", link("/dev/null"))),
+		one("timer", rules.Low, aFile("/etc/systemd/system/apt-daily.timer", link("/dev/null"))),
+	},
 	False: []rules.Example{
 		quiet("other service", aFile("/etc/systemd/system/exim4.service", link("/dev/null"))),
 		quiet("alias", aFile("/etc/systemd/system/syslog.service", link("/lib/systemd/system/rsyslog.service"))),
@@ -675,7 +692,7 @@ func (c *gapChecker) Findings() []rules.Finding {
 			f.Add(c.from.evidence(after), t2, "")
 			f.AddPath(c.from.files[before.file].Path)
 			f.AddPath(c.from.files[after.file].Path)
-			f.Summary = "The log " + showPath(name) + " has a line of nearly every hour, but none from " + t1.Format(time.RFC3339) + " to " + t2.Format(time.RFC3339) + ", while other logs go on"
+			f.Summary = "The log " + showPath(name) + " has a line of nearly every hour, but none from " + utc(t1) + " to " + utc(t2) + ", while other logs go on"
 			if after.line == 1 {
 				f.Summary += "; " + showPath(c.from.files[after.file].Path) + " begins after it"
 			}

