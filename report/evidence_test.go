@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"deadbox/fs/filesystem"
+	"deadbox/fs/host"
 	"deadbox/rules"
 	"deadbox/timeline"
 )
@@ -74,6 +75,19 @@ func TestChartOfStrangeTimes(t *testing.T) {
 		inv.FirstActivity, inv.LastActivity = time.Unix(window[0], 0), time.Unix(window[1], 0)
 		if got := render(t, WriteHTML, inv); !strings.Contains(got, "</html>") {
 			t.Errorf("%v: the page has no end", window)
+		}
+	}
+}
+
+func TestAbsent(t *testing.T) {
+	inv := investigation()
+	inv.Layouts[0].Volumes[0].Found.UUID = "1A2B-3C4D"
+	for spec, want := range map[string]string{
+		"UUID=1a2b-3c4d": "lies on volume gpt:1, which is not read", "UUID=": "is not in the evidence", "/dev/sdb1": "is not in the evidence",
+		"UUID=1234": "is not in the evidence", "LABEL=rootfs": "lies on volume gpt:2, which is not read",
+	} {
+		if got := inv.absentWhy(&host.Absent{Spec: spec, Point: "/x"}); got != want {
+			t.Errorf("%s: it %s, want %s", spec, got, want)
 		}
 	}
 }

@@ -322,8 +322,9 @@ func (p *page) damage(inv *Investigation) {
 		}
 	}
 	if inv.Host != nil {
-		for _, a := range inv.Host.Absent {
-			p.Damage = append(p.Damage, damageRow{Text(Cut(a.Point, 200)), absentText(a.Point, a.Spec, a.Type)})
+		for i := range inv.Host.Absent {
+			a := &inv.Host.Absent[i]
+			p.Damage = append(p.Damage, damageRow{Text(Cut(a.Point, 200)), inv.absentText(a)})
 		}
 	}
 	list := func(all []Damage, total int64, whose string) {

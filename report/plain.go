@@ -9,6 +9,7 @@ import (
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
+	"deadbox/fs/host"
 	"deadbox/rules"
 	"deadbox/timeline"
 )
@@ -248,8 +249,8 @@ func (p *plain) damage() {
 		}
 	}
 	if inv.Host != nil {
-		for _, a := range inv.Host.Absent {
-			p.line(hanging("- ", absentText(a.Point, a.Spec, a.Type)))
+		for i := range inv.Host.Absent {
+			p.line(hanging("- ", inv.absentText(&inv.Host.Absent[i])))
 		}
 	}
 	list := func(all []Damage, total int64, whose string) {
@@ -273,9 +274,38 @@ func moreDamage(all []Damage, shown int) string {
 	return ""
 }
 
-func absentText(point, spec, kind string) string {
-	return Text(Cut(point, 200)) + ": the server's fstab mounts " + Text(Cut(spec, 200)) + " (" + Text(Cut(kind, 40)) +
-		") here, and it is not in the evidence"
+// absentText says what the server's fstab mounts at a place, and why it is not
+// there.
+func (inv *Investigation) absentText(a *host.Absent) string {
+	return Text(Cut(a.Point, 200)) + ": the server's fstab mounts " + Text(Cut(a.Spec, 200)) + " (" + Text(Cut(a.Type, 40)) +
+		") here, and it " + inv.absentWhy(a)
+}
+
+// absentWhy tells a file system that is there but not read from one that is
+// not there.
+func (inv *Investigation) absentWhy(a *host.Absent) string {
+	tag, value, _ := strings.Cut(a.Spec, "=")
+	value = strings.Trim(value, `"'`)
+	for i := range inv.Layouts {
+		for j := range inv.Layouts[i].Volumes {
+			v := &inv.Layouts[i].Volumes[j]
+			var is string
+			switch strings.ToUpper(tag) {
+			case "UUID":
+				is = v.Found.UUID
+			case "LABEL":
+				is = v.Found.Label
+			case "PARTUUID":
+				is = v.UUID
+			case "PARTLABEL":
+				is = v.Label
+			}
+			if value != "" && strings.EqualFold(is, value) {
+				return "lies on volume " + Text(Cut(v.Slot, 60)) + ", which is not read"
+			}
+		}
+	}
+	return "is not in the evidence"
 }
 
 // damagePlace says where damage lies.

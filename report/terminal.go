@@ -235,7 +235,7 @@ func facts(inv *Investigation) []fact {
 				damage = append(damage, fmt.Sprintf("and %d more file systems", len(inv.Host.Absent)-i))
 				break
 			}
-			damage = append(damage, Text(Cut(a.Point, 60))+" is not in the evidence")
+			damage = append(damage, Text(Cut(a.Point, 60))+" "+inv.absentWhy(&a))
 		}
 	}
 	if len(damage) > 0 {
