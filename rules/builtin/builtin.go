@@ -64,12 +64,14 @@ var All = []*rules.Rule{
 	commandCoverTracks,
 	commandMining,
 	commandExfiltration,
+	lootGathered,
 
 	// Traces removed.
 	historyDisabled,
 	logCleared,
 	logGap,
 	logDeleted,
+	rotatedLogMissing,
 	loggingMasked,
 	settingLogging,
 	settingNetwork,

@@ -792,6 +792,44 @@ Innocent: an administrator's own jobs.`,
 	},
 }
 
+// preloadChecker says which libraries the file names that makes every program
+// load them.
+type preloadChecker struct {
+	fileChecker
+	names []string
+	lines []timeline.Evidence
+}
+
+func (c *preloadChecker) Record(r *timeline.Record) {
+	if r.Kind != timeline.KindSetting {
+		c.fileChecker.Record(r)
+		return
+	}
+	if r.Evidence.Path == "/etc/ld.so.preload" && len(c.names) < rules.MaxEvidence/2 {
+		c.names = append(c.names, strings.Clone(r.Fields["text"]))
+		c.lines = append(c.lines, r.Evidence)
+	}
+}
+
+func (c *preloadChecker) Findings() []rules.Finding {
+	out := c.groups.Findings(nil)
+	for i := range out {
+		if f := &out[i]; len(c.names) > 0 {
+			f.Summary = "/etc/ld.so.preload names " + show(strings.Join(c.names, " ")) + ": the loader puts it into every program"
+			f.Evidence = append(slices.Clone(c.lines), f.Evidence...)
+			f.Count += len(c.lines)
+			for _, n := range strings.FieldsFunc(strings.Join(c.names, " "), func(r rune) bool { return r == ' ' || r == ':' || r == '\t' }) {
+				if strings.HasPrefix(n, "/") && len(f.Paths) < rules.MaxPaths && !slices.Contains(f.Paths, n) {
+					f.Paths = append(f.Paths, n)
+				}
+			}
+			f.PathCount = len(f.Paths)
+			f.Subject = "/etc/ld.so.preload"
+		}
+	}
+	return out
+}
+
 var libraryPreload = &rules.Rule{
 	ID:    "library-preload",
 	Title: "A library is loaded into every program",
@@ -800,9 +838,9 @@ the file itself from the running system.
 Innocent: Raspberry Pi OS (low); agents that monitor applications.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1574.006"},
-	Kinds:      fileKinds,
+	Kinds:      append([]string{timeline.KindSetting}, fileKinds...),
 	New: func(env *rules.Env) rules.Checker {
-		return &fileChecker{env: env, look: func(f *timeline.File, r *timeline.Record) *fileHit {
+		return &preloadChecker{fileChecker: fileChecker{env: env, look: func(f *timeline.File, r *timeline.Record) *fileHit {
 			if f.Path != "/etc/ld.so.preload" || f.Size == 0 || f.Type == filesystem.Directory {
 				return nil
 			}
@@ -814,7 +852,7 @@ Innocent: Raspberry Pi OS (low); agents that monitor applications.`,
 				s = rules.Low
 			}
 			return &fileHit{severity: s, summary: "/etc/ld.so.preload holds " + plural(int(min(f.Size, 1<<20)), "byte") + ": the loader puts what it names into every program"}
-		}}
+		}}}
 	},
 	True: []rules.Example{
 		one("present", rules.High, aFile("/etc/ld.so.preload", size(22))),

@@ -742,10 +742,12 @@ Innocent: a new colleague.`,
 // newKeyChecker links logins with a key to whether the baseline has the key.
 type newKeyChecker struct {
 	env    *rules.Env
+	made   newcomers
 	groups rules.Groups
 }
 
 func (c *newKeyChecker) Record(r *timeline.Record) {
+	c.made.record(r)
 	if c.env.KnownKeys == nil || r.Fields["action"] != "login-accepted" {
 		return
 	}
@@ -775,6 +777,17 @@ func (c *newKeyChecker) Record(r *timeline.Record) {
 }
 
 func (c *newKeyChecker) Findings() []rules.Finding {
+	out := c.findings()
+	for i := range out {
+		if f := &out[i]; f.Severity == rules.Medium && c.made.has(c.env, f.Account) {
+			f.Severity = rules.Low
+			f.Summary += "; the account is new as well"
+		}
+	}
+	return out
+}
+
+func (c *newKeyChecker) findings() []rules.Finding {
 	return c.groups.Findings(func(g *rules.Group) string {
 		if g.Count > 1 {
 			return g.Summary + "; " + plural(g.Count, "login") + " with it in all"
@@ -795,7 +808,7 @@ image by now.
 Innocent: a key that an administrator added since the baseline, or removed before it. Keys signed by an authority are not reported.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1098.004", "T1021.004"},
-	Kinds:      loginKinds,
+	Kinds:      append([]string{timeline.KindChange}, loginKinds...),
 	New:        func(env *rules.Env) rules.Checker { return &newKeyChecker{env: env} },
 	True: []rules.Example{
 		withEnv(knowsOneKey, one("root", rules.High, withKey(0, "root", "SHA256:bbbb"))),

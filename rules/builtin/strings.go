@@ -125,6 +125,10 @@ func (c *stringsChecker) Record(r *timeline.Record) {
 	f := r.File
 	text := r.Fields["strings"]
 	path := r.Fields["path"]
+	if f != nil && !f.InPackage && (f.Magic == "script" || f.Magic == "php") && text != "" && !inContainerStore(path) {
+		c.script(r, path, text)
+		return
+	}
 	if text == "" || f != nil && (f.InPackage || f.Magic != "elf" && f.Magic != "") || inContainerStore(path) {
 		return
 	}
@@ -172,6 +176,33 @@ func (c *stringsChecker) Record(r *timeline.Record) {
 	g.Summary = "The program " + showPath(path) + " looks like " + best.family.name + ": its strings speak of " + strings.Join(quoted, ", ") + more
 }
 
+// script looks for a bot that is controlled over IRC (RFC 2812) in a script: it
+// gives itself a name, joins a channel and talks there.
+func (c *stringsChecker) script(r *timeline.Record, path, text string) {
+	var found []string
+	for _, s := range [...]string{"PRIVMSG ", "NICK ", "JOIN ", "PONG ", "USER "} {
+		if strings.Contains(text, s) {
+			found = append(found, strings.TrimSpace(s))
+		}
+	}
+	odd := temporary(path) != "" || hiddenElement(path) || strings.HasPrefix(path, "/dev/")
+	if len(found) < 3 || found[0] != "PRIVMSG" || !strings.Contains(text, "NICK ") {
+		return
+	}
+	s := rules.Medium
+	if odd {
+		s = rules.Critical
+	}
+	g := c.groups.Get(path)
+	g.Raise(s)
+	g.Techniques = []string{"T1071", "T1059"}
+	g.AddPath(path)
+	t, note := arrived(r.File)
+	g.Account = c.env.AccountName(r.File.UID)
+	g.Add(r.Evidence, t, note)
+	g.Summary = "The script " + showPath(path) + " looks like a bot that is controlled over IRC: it has " + strings.Join(found, ", ")
+}
+
 func (c *stringsChecker) Findings() []rules.Finding { return c.groups.Findings(nil) }
 
 var malwareStrings = &rules.Rule{
@@ -187,10 +218,12 @@ Innocent: chat clients, security tools and debuggers that an administrator built
 	True: []rules.Example{
 		one("exploit", rules.Critical, someStrings("/tmp/bd/x", "[-] Unable to attach\nsuid shell\nShellcode placed at 0x%08lx\n")),
 		one("bot", rules.Critical, someStrings("/var/tmp/.b/d", "NICK %s\nPRIVMSG %s :ok\nJOIN %s\n")),
+		one("bot as a script", rules.Critical, someStrings("/tmp/.x", "#!/usr/bin/perl\nprint $sock \"NICK b0t\\nUSER b 8 * :b\\nJOIN $chan\\nPRIVMSG $chan :up\\n\";", magic("script"))),
 		one("miner", rules.High, someStrings("/opt/m/kworkerd", "stratum+tcp://\nalgo\n")),
 		one("bot elsewhere", rules.Medium, someStrings("/usr/share/x/y", "NICK %s\nPRIVMSG %s :ok\nJOIN %s\n")),
 	},
 	False: []rules.Example{
+		quiet("script with a nickname", someStrings("/usr/local/bin/x", "#!/bin/sh\necho NICK $1\n", magic("script"))),
 		quiet("ordinary program", someStrings("/usr/local/bin/tool", "usage: %s FILE\n/bin/sh\nopen failed\n")),
 		quiet("chat client", someStrings("/opt/irc/bin/client", "PRIVMSG %s :%s\nNICK %s\n")),
 		quiet("packaged", someStrings("/usr/bin/irssi", "PRIVMSG %s\nNICK %s\nJOIN %s\n", packaged)),
