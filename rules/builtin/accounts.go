@@ -15,10 +15,20 @@ type lineChecker struct {
 	groups rules.Groups
 	// when the files of accounts changed since the baseline
 	passwd, shadow time.Time
+	before         time.Time // when the baseline's shadow was written
+	since          []lineHold
 	look           func(r *timeline.Record) *lineHit
 }
 
+// lineHold is a hit that counts only if the password was set since the
+// baseline.
+type lineHold struct {
+	hit    lineHit
+	record timeline.Record
+}
+
 type lineHit struct {
+	sinceDay string         // the day of the password, if the hit depends on it
 	again    rules.Severity // if it comes more than once
 	key      string
 	severity rules.Severity
@@ -35,6 +45,9 @@ func (c *lineChecker) Record(r *timeline.Record) {
 				c.passwd = ch.After.Times.Changed.Std()
 			case "/etc/shadow":
 				c.shadow = ch.After.Times.Changed.Std()
+				if b := ch.Before; b != nil && b.Times.Modified.Known {
+					c.before = b.Times.Modified.Std()
+				}
 			}
 		}
 		return
@@ -43,6 +56,17 @@ func (c *lineChecker) Record(r *timeline.Record) {
 	if h == nil {
 		return
 	}
+	if h.sinceDay != "" {
+		if len(c.since) < maxNames {
+			held := *r
+			c.since = append(c.since, lineHold{*h, held})
+		}
+		return
+	}
+	c.hit(r, h)
+}
+
+func (c *lineChecker) hit(r *timeline.Record, h *lineHit) {
 	g := c.groups.Get(h.key)
 	g.Raise(h.severity)
 	g.Account = strings.Clone(h.account)
@@ -68,6 +92,12 @@ func (c *lineChecker) Record(r *timeline.Record) {
 }
 
 func (c *lineChecker) Findings() []rules.Finding {
+	for i := range c.since {
+		h := &c.since[i]
+		if !c.before.IsZero() && h.hit.sinceDay >= c.before.UTC().Format(time.DateOnly) {
+			c.hit(&h.record, &h.hit)
+		}
+	}
 	out := c.groups.Findings(nil)
 	for i := range out {
 		f := &out[i]
@@ -172,28 +202,46 @@ var systemAccountPassword = &rules.Rule{
 	ID:    "system-account-password",
 	Title: "A service's account has a password and a shell",
 	Doc: `An account of a service (bin, games, www-data, ...) with a password hash and a shell that lets one in. Distributions make these accounts without a
-password. Accounts of services whose keepers log in as them (postgres, oracle, git) are not reported, nor are unknown names with an id of 500 and more.
+password. With a baseline, also any account below 500 whose password was set on a day after the baseline's were written. Accounts of services whose keepers log in as them (postgres, oracle, git) are not reported else, nor are unknown names with an id of 500 and more.
 Innocent: an administrator who gave the web server's account a password.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1078.003", "T1098"},
 	Kinds:      []string{timeline.KindAccount, timeline.KindChange},
-	New: lineRule(func(_ *rules.Env, r *timeline.Record) *lineHit {
+	New: lineRule(func(env *rules.Env, r *timeline.Record) *lineHit {
 		if p := r.Fields["password"]; p != "set" && p != "in-passwd" {
 			return nil
 		}
 		name := r.Fields["name"]
 		id, ok := accountID(r.Fields["uid"])
-		if !ok || id == 0 || !loginShell(r.Fields["shell"]) || !daemonAccounts[name] {
+		if !ok || id == 0 || !loginShell(r.Fields["shell"]) {
 			return nil
+		}
+		if !daemonAccounts[name] {
+			day := r.Fields["last_changed"]
+			if !env.Baseline || id >= 500 || day == "" {
+				return nil
+			}
+			return &lineHit{sinceDay: day, key: name, severity: rules.High, account: name, title: "An account of the system was given a password since the baseline",
+				summary: "The account " + show(name) + " of the system (uid " + show(r.Fields["uid"]) + ") has the shell " + show(r.Fields["shell"]) + " and a password that was set since the baseline"}
 		}
 		return &lineHit{key: name, severity: rules.High, account: name, summary: "The service account " + show(name) + " (uid " + show(r.Fields["uid"]) + ") has a password and the shell " + show(r.Fields["shell"])}
 	}),
-	True: []rules.Example{one("games", rules.High, anAccount("games", "5", "/bin/bash", "set"))},
+	True: []rules.Example{
+		one("games", rules.High, anAccount("games", "5", "/bin/bash", "set")),
+		withEnv(withBaseline, rules.Example{Name: "password since the baseline", Severity: rules.High, Records: []timeline.Record{
+			aChange("content", "/etc/shadow", nil, "content"), passwordOf(anAccount("backup", "34", "/bin/bash", "set"), "2024-03-05")}}),
+	},
 	False: []rules.Example{
+		withEnv(withBaseline, quiet("password of old", aChange("content", "/etc/shadow", nil, "content"), passwordOf(anAccount("postgres", "105", "/bin/bash", "set"), "2020-01-01"))),
 		quiet("old default shells", anAccount("games", "5", "/bin/sh", "disabled"), anAccount("www-data", "33", "/bin/sh", "locked")),
 		quiet("no shell", anAccount("mysql", "106", "/bin/false", "set")),
 		quiet("people", anAccount("alice", "1000", "/bin/bash", "set"), anAccount("postgres", "105", "/bin/bash", "set")),
 	},
+}
+
+func passwordOf(r timeline.Record, day string) timeline.Record {
+	r.Fields["last_changed"] = day
+	return r
 }
 
 var rootGroups = set("root sudo wheel admin docker lxd incus disk shadow")

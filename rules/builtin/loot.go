@@ -202,7 +202,79 @@ Innocent: a backup that a careless administrator put there (whoever asks gets it
 
 // seriesChecker looks for rotated logs that are missing from their series.
 type seriesChecker struct {
+	env    *rules.Env
 	series map[string]*series // by live log
+	lines  map[string]*oldest // by live log
+}
+
+// oldest is the first line of a log.
+type oldest struct {
+	at    time.Time
+	ev    timeline.Evidence
+	count int
+}
+
+// line keeps the first line of each live log.
+func (c *seriesChecker) line(r *timeline.Record) {
+	p := r.Evidence.Path
+	if len(r.Stamps) == 0 || r.Evidence.Packed != "" || logFile(p) < systemLog {
+		return
+	}
+	o := c.lines[p]
+	if o == nil {
+		if len(c.lines) >= maxLogs {
+			return
+		}
+		if c.lines == nil {
+			c.lines = map[string]*oldest{}
+		}
+		o = &oldest{}
+		c.lines[strings.Clone(p)] = o
+	}
+	if t := r.Stamps[0].When; o.count == 0 || t.Before(o.at) {
+		o.at, o.ev = t, r.Evidence
+	}
+	o.count++
+}
+
+// rewritten finds logs whose lines are older than their inode, while those of
+// others are not: "sed -i" writes a file anew.
+func (c *seriesChecker) rewritten(gs *rules.Groups) {
+	if c.env.Zone == nil {
+		return // the lines' times are not sure
+	}
+	var old []string
+	young := 0
+	for p, o := range c.lines {
+		s := c.series[p]
+		if s == nil || s.live == nil || !s.live.Times.Born.Known || o.count < 2 {
+			continue
+		}
+		if s.live.Times.Born.Std().Sub(o.at) > 2*time.Minute {
+			old = append(old, p)
+		} else {
+			young++
+		}
+	}
+	if young == 0 || len(old) > young {
+		return // a system that was copied
+	}
+	for _, p := range old {
+		o, s := c.lines[p], c.series[p]
+		g := gs.Get("rewritten\x00" + p)
+		g.Title = "A log was written anew in its place"
+		g.Techniques = []string{"T1685.006"}
+		g.Raise(rules.Medium)
+		if logFile(p) == loginLog {
+			g.Raise(rules.High)
+		}
+		born := s.live.Times.Born.Std()
+		g.Add(s.ev, born, "the inode's birth")
+		g.Add(o.ev, born, "the inode's birth")
+		g.AddPath(p)
+		g.Subject = p
+		g.Summary = "The log " + showPath(p) + " begins with a line of " + utc(o.at) + ", but its inode is no older than " + utc(born) + ", while other logs' are: someone wrote it anew, as editing does"
+	}
 }
 
 // series is a log and its rotated ones.
@@ -220,6 +292,10 @@ type rotatedLog struct {
 }
 
 func (c *seriesChecker) Record(r *timeline.Record) {
+	if r.Kind != timeline.KindFile {
+		c.line(r)
+		return
+	}
 	f := r.File
 	if f == nil || f.Type != filesystem.Regular || f.Deleted || f.Unalloc || f.Orphan || len(f.Path) < 10 || !below(f.Path, "/var/log") {
 		return
@@ -324,24 +400,34 @@ func (c *seriesChecker) Findings() []rules.Finding {
 			g.Summary += ", and so are " + plural(len(missing)-1, "more log") + " of the series"
 		}
 	}
+	c.rewritten(&gs)
 	return gs.Findings(nil)
+}
+
+// lineAt is a line of a log at a minute.
+func lineAt(kind, path string, minute int) timeline.Record {
+	return aLine(kind, path, 1000+minute, at(minute), "program", "x", "message", "y")
 }
 
 var rotatedLogMissing = &rules.Rule{
 	ID:    "rotated-log-missing",
 	Title: "A rotated log is missing from its series",
 	Doc: `A number that is missing in the series of a rotated log (auth.log.2.gz is there, auth.log.1 is not); or a log in /var/log that was made anew in the same seconds as others by a rotation, and has no
-rotated one, as they have. Retention removes the last of a series, never one before it. Logs that are rotated by date are not judged.
+rotated one, as they have. Retention removes the last of a series, never one before it. Logs that are rotated by date are not judged. Also a live log whose lines are older than its inode, while other logs' are not (high for logs of logins): sed -i and editors write a file anew.
 Innocent: an administrator who removed one.`,
 	Severity:   rules.Medium,
 	Techniques: []string{"T1685.006", "T1070.004"},
-	Kinds:      []string{timeline.KindFile},
-	New:        func(*rules.Env) rules.Checker { return &seriesChecker{} },
+	Kinds:      []string{timeline.KindFile, timeline.KindAuth, timeline.KindSyslog},
+	New:        func(env *rules.Env) rules.Checker { return &seriesChecker{env: env} },
 	True: []rules.Example{
+		{Name: "edited", Severity: rules.High, Env: rules.Env{Zone: time.UTC}, Records: []timeline.Record{aFile("/var/log/auth.log", born(at(60))), aFile("/var/log/syslog", born(at(-10))), lineAt(timeline.KindAuth, "/var/log/auth.log", 0),
+			lineAt(timeline.KindAuth, "/var/log/auth.log", 70), lineAt(timeline.KindSyslog, "/var/log/syslog", 0), lineAt(timeline.KindSyslog, "/var/log/syslog", 1)}},
 		{Name: "gap", Severity: rules.Medium, Records: []timeline.Record{aFile("/var/log/auth.log"), aFile("/var/log/auth.log.2.gz"), aFile("/var/log/auth.log.3.gz")}},
 		{Name: "first", Severity: rules.Medium, Records: []timeline.Record{aFile("/var/log/auth.log"), aFile("/var/log/syslog"), aFile("/var/log/syslog.1")}},
 	},
 	False: []rules.Example{
+		withEnv(rules.Env{Zone: time.UTC}, quiet("copied system", aFile("/var/log/auth.log", born(at(60))), aFile("/var/log/syslog", born(at(60))), lineAt(timeline.KindAuth, "/var/log/auth.log", 0),
+			lineAt(timeline.KindAuth, "/var/log/auth.log", 70), lineAt(timeline.KindSyslog, "/var/log/syslog", 0), lineAt(timeline.KindSyslog, "/var/log/syslog", 1))),
 		quiet("whole", aFile("/var/log/auth.log"), aFile("/var/log/auth.log.1"), aFile("/var/log/auth.log.2.gz"), aFile("/var/log/syslog"), aFile("/var/log/syslog.1")),
 		quiet("retention", aFile("/var/log/auth.log"), aFile("/var/log/auth.log.1"), aFile("/var/log/syslog"), aFile("/var/log/syslog.1"), aFile("/var/log/syslog.2.gz"), aFile("/var/log/syslog.3.gz")),
 		quiet("not rotated yet", aFile("/var/log/auth.log", born(at(-9000))), aFile("/var/log/syslog"), aFile("/var/log/syslog.1")),

@@ -64,7 +64,7 @@ func logFile(path string) logKind {
 	if !strings.HasSuffix(n, "log") && !strings.HasSuffix(n, "_log") {
 		return notLog
 	}
-	if strings.Contains(n, "access") && (strings.Contains(path, "/apache") || strings.Contains(path, "/nginx") || strings.Contains(path, "/httpd") || strings.Contains(path, "/lighttpd")) {
+	if (strings.Contains(n, "access") || strings.Contains(n, "error")) && (strings.Contains(path, "/apache") || strings.Contains(path, "/nginx") || strings.Contains(path, "/httpd") || strings.Contains(path, "/lighttpd")) {
 		return webLog
 	}
 	return otherLog
@@ -277,7 +277,7 @@ func (c *logChecker) Record(r *timeline.Record) {
 	if f.Type != filesystem.Regular || f.Size != 0 || !f.Times.Born.Known || !f.Times.Modified.Known {
 		return
 	}
-	if f.Times.Modified.Sec-f.Times.Born.Sec < 600 {
+	if f.Times.Modified.Sec-f.Times.Born.Sec < 120 {
 		return
 	}
 	if c.empty == nil {

@@ -880,6 +880,7 @@ func severityOf(m *match, a answer, path string) rules.Severity {
 // exploitChecker gathers requests by address and attack, apart by whether
 // they were refused.
 type exploitChecker struct {
+	logins map[string]*attackerLogin // by address: the first after which another counts
 	m      requestMatcher
 	groups rules.Groups
 	more   map[*rules.Group]*exploitGroup
@@ -895,7 +896,66 @@ type exploitGroup struct {
 	status   map[string]int
 }
 
+// attackerLogin is what an address logged in as.
+type attackerLogin struct {
+	g       rules.Group
+	account string
+	method  string
+}
+
+// login keeps the logins of an address.
+func (c *exploitChecker) login(r *timeline.Record) {
+	address := r.Fields["address"]
+	if r.Fields["action"] != "login-accepted" || !remote(address) || len(r.Stamps) == 0 {
+		return
+	}
+	l := c.logins[address]
+	if l == nil {
+		if len(c.logins) >= maxAsked {
+			return
+		}
+		if c.logins == nil {
+			c.logins = map[string]*attackerLogin{}
+		}
+		l = &attackerLogin{account: strings.Clone(r.Fields["account"]), method: strings.Clone(r.Fields["method"])}
+		c.logins[strings.Clone(address)] = l
+	}
+	t, note := when(r)
+	l.g.Add(r.Evidence, t, note)
+	l.g.AddPath(r.Evidence.Path)
+}
+
+// loggedIn are the addresses that sent exploits and logged in.
+func (c *exploitChecker) loggedIn() []rules.Finding {
+	var gs rules.Groups
+	c.groups.All(func(_ string, g *rules.Group) {
+		l := c.logins[g.Address]
+		e := c.more[g]
+		if l == nil || e == nil || g.Address == "" || e.attack == crossSite || c.groups.Rest(g) {
+			return
+		}
+		f := gs.Get(g.Address)
+		if f.Count == 0 {
+			f.Merge(&l.g)
+			f.Raise(rules.High)
+			f.Title = "An address that sent exploits to the web server logged in"
+			f.Techniques = []string{"T1078"}
+			f.Address, f.Account = g.Address, l.account
+			how := ""
+			if l.method != "" {
+				how = " with " + show(l.method)
+			}
+			f.Summary = show(g.Address) + " logged in as " + show(l.account) + how + ", first at " + utc(l.g.First()) + ", and sent " + attackNames[e.attack] + " to the web server, first at " + utc(g.First())
+		}
+	})
+	return gs.Findings(nil)
+}
+
 func (c *exploitChecker) Record(r *timeline.Record) {
+	if r.Kind != timeline.KindWebAccess {
+		c.login(r)
+		return
+	}
 	f := r.Fields
 	url := f["url"]
 	if url == "" {
@@ -987,7 +1047,7 @@ func (c *crowd) finding(a attack, title, summary string) rules.Finding {
 }
 
 func (c *exploitChecker) Findings() []rules.Finding {
-	var out []rules.Finding
+	out := c.loggedIn()
 	// Refused requests of addresses that were answered too belong to theirs; the
 	// rest are the noise of the Internet, a finding for each kind. So are, if they
 	// are many, the answered ones that likely reached nothing: a site that answers
@@ -1081,13 +1141,14 @@ var webExploitRequest = &rules.Rule{
 	Doc: `Requests to the web server that try path traversal, injection of commands, SQL, expressions (JNDI, OGNL, templates) or PHP, inclusion of files and streams,
 Shellshock, published holes of one product, use of a web shell, or cross-site scripting; in the target, the user agent and the referrer, decoded as often as they were encoded.
 One finding for each address and kind, or for each kind if there are many addresses. Answered with 200, a redirection or a crash of the program: medium, and high where a program's path makes it likely that the
-exploit reached it. All refused (400, 403, 404, ...): one finding for each kind, low, as every server on the Internet gets such requests.
+exploit reached it. An address that sent one and also logged in over the network: high. All refused (400, 403, 404, ...): one finding for each kind, low, as every server on the Internet gets such requests.
 Innocent: scanners that the owner ordered; pages about these things, whose searches hold the words. A page that ignores its query answers 200 whatever is asked: look at the size.`,
 	Severity:   rules.High,
 	Techniques: []string{"T1190"},
-	Kinds:      []string{timeline.KindWebAccess},
+	Kinds:      []string{timeline.KindWebAccess, timeline.KindAuth, timeline.KindSyslog},
 	New:        func(*rules.Env) rules.Checker { return &exploitChecker{} },
 	True: []rules.Example{
+		{Name: "login of an attacker", Severity: rules.High, Records: []timeline.Record{aRequest("198.51.100.7", "GET", "/a.php?id=1'+UNION+SELECT+1,2--+-", 404), accepted(5, "198.51.100.7", "deploy", "publickey")}},
 		one("phpBB's highlight", rules.High, aRequest("198.51.100.7", "GET", "/phpbb/viewtopic.php?t=12&highlight=%2527%252esystem(chr(99)%252echr(100)%252echr(32)%252echr(47)%252echr(116)%252echr(109)%252echr(112))%252e%2527", 200)),
 		one("traversal to a program", rules.High, aRequest("198.51.100.7", "POST", "/cgi-bin/.%2e/%2e%2e/%2e%2e/%2e%2e/bin/sh", 200)),
 		one("traversal in a parameter", rules.High, aRequest("198.51.100.7", "GET", "/index.php?page=../../../../etc/passwd%00", 200)),
@@ -1108,6 +1169,7 @@ Innocent: scanners that the owner ordered; pages about these things, whose searc
 		one("cross-site scripting", rules.Low, aRequest("198.51.100.7", "GET", "/s.php?q=%3Cscript%3Ealert(1)%3C/script%3E", 200)),
 	},
 	False: []rules.Example{
+		quiet("login of a visitor", aRequest("192.0.2.7", "GET", "/index.php?id=1", 200), accepted(5, "192.0.2.7", "alice", "publickey")),
 		quiet("pages and files", aRequest("192.0.2.7", "GET", "/", 200), aRequest("192.0.2.7", "GET", "/css/../img/logo.png", 200), aRequest("192.0.2.7", "GET", "/a%20b/%C3%BCber.html?x=1&y=a+b", 200),
 			aRequest("192.0.2.7", "GET", "/wp-admin/load-scripts.php?c=1&load%5Bchunk_0%5D=jquery-core,jquery-migrate,utils&ver=6.4", 200)),
 		quiet("searches", aRequest("192.0.2.7", "GET", "/?s=rock+%26+roll", 200), aRequest("192.0.2.7", "GET", "/search?q=how+to+select+a+union+from+the+list", 200), aRequest("192.0.2.7", "GET", "/search?q=o%27connor+and+sons", 200),
