@@ -273,7 +273,7 @@ func (c *seriesChecker) rewritten(gs *rules.Groups) {
 		g.Add(o.ev, born, "the inode's birth")
 		g.AddPath(p)
 		g.Subject = p
-		g.Summary = "The log " + showPath(p) + " begins with a line of " + utc(o.at) + ", but its inode is no older than " + utc(born) + ", while other logs' are: someone wrote it anew, as editing does"
+		g.Summary = "The log " + showPath(p) + " begins with a line of " + utc(o.at) + ", but its inode was made at " + utc(born) + ", while other logs were made before their first lines: someone wrote it anew, as editing does"
 	}
 }
 
@@ -379,6 +379,15 @@ func (c *seriesChecker) Findings() []rules.Finding {
 				if other := rotations[s.live.Times.Born.Sec+d]; other != "" {
 					missing, why = []string{n + ".1"}, "though "+showPath(n)+" was made anew by the rotation that made "+showPath(other)+".1"
 					break
+				}
+			}
+		}
+		if o := c.lines[n]; len(missing) == 0 && last == 0 && len(rotations) > 0 && o != nil && s.live != nil && s.live.Times.Born.Known && c.env.Zone != nil && s.live.Times.Born.Std().Sub(o.at) > 2*time.Minute {
+			// It was written anew, so that its birth says nothing; but its lines begin
+			// after the rotation of others.
+			for at, other := range rotations {
+				if o.at.Unix() > at && o.at.Unix()-at < 24*3600 && c.lines[other] != nil && (len(missing) == 0 || why > other) {
+					missing, why = []string{n + ".1"}, "though the lines of "+showPath(n)+" begin after the rotation that made "+showPath(other)+".1"
 				}
 			}
 		}

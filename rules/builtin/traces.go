@@ -291,8 +291,17 @@ func (c *logChecker) Record(r *timeline.Record) {
 func (c *logChecker) Findings() []rules.Finding {
 	var gs rules.Groups
 	for p, e := range c.empty {
-		near := false
+		near, reborn := false, false
 		for _, s := range c.rotated[p] {
+			d := s - e.since.Unix()
+			reborn = reborn || d > -60 && d < 60
+		}
+		for _, s := range c.rotated[p] {
+			// A rotation that made the log anew explains that it is empty, but not that
+			// it was cut after that.
+			if reborn && s <= e.since.Unix()+60 && e.at.Sub(e.since) > 2*time.Minute {
+				continue
+			}
 			if d := s - e.at.Unix(); d > -900 && d < 900 {
 				near = true
 			}
@@ -330,6 +339,8 @@ Innocent: an administrator who made room on a full disk; an image that was seale
 		one("link", rules.High, aFile("/var/log/wtmp", link("/dev/null"))),
 		{Name: "last logins, in use before", Severity: rules.High, Records: []timeline.Record{
 			aFile("/var/log/lastlog", size(0), born(at(-30*1440))), anAuth(-5*1440, "session-opened", "account", "alice")}},
+		{Name: "cut after a rotation", Severity: rules.Medium, Records: []timeline.Record{
+			aFile("/var/log/nginx/error.log", size(0), born(at(-6))), aFile("/var/log/nginx/error.log.1", inodeChanged(at(-6)), born(at(-2000)), modified(at(-7)))}},
 		{Name: "rotation at another time", Severity: rules.Medium, Records: []timeline.Record{
 			aFile("/var/log/syslog", size(0), born(at(-600))), aFile("/var/log/syslog.1", inodeChanged(at(-600)), born(at(-2000)), modified(at(-600)))}},
 	},

@@ -107,8 +107,52 @@ func (c *webShellChecker) Record(r *timeline.Record) {
 	}
 }
 
+// imageMagics are those of pictures, by the first bytes of a file.
+var imageMagics = set("jpeg png gif bmp webp ico tiff")
+
+// picture looks at the strings of a picture: one that holds PHP is run by
+// whoever includes it.
+func (c *webShellChecker) picture(r *timeline.Record) {
+	text := r.Fields["strings"]
+	if !strings.Contains(text, "<?php") && !strings.Contains(text, "<?=") || c.roots.root(r.File.Path) == "" {
+		return
+	}
+	g := c.groups.Get(r.File.Path)
+	g.Raise(rules.High)
+	g.Title = "A picture of a site holds PHP"
+	g.Account = c.env.AccountName(r.File.UID)
+	t, note := arrived(r.File)
+	g.Add(r.Evidence, t, note)
+	g.AddPath(r.File.Path)
+	g.Summary = showPath(r.File.Path) + " of " + ownerText(c.env, r.File.UID) + " begins as a picture (" + r.File.Magic + ") and holds PHP"
+}
+
+// WantsStrings reports whether the rules can judge a file by its strings: a
+// program, a script, or a picture that lies below a site's directory and may hold
+// PHP.
+func WantsStrings(env *rules.Env) func(f *timeline.File) bool {
+	roots := webRootsOf(env)
+	return func(f *timeline.File) bool {
+		if f.Type != filesystem.Regular {
+			return false
+		}
+		switch f.Magic {
+		case "elf", "script", "php":
+			return true
+		}
+		return imageMagics[f.Magic] && f.Size <= maxPicture && roots.root(f.Path) != ""
+	}
+}
+
+// maxPicture is the largest picture that is worth reading for PHP, in bytes.
+const maxPicture = 16 << 20
+
 func (c *webShellChecker) strings(r *timeline.Record) {
 	path := r.Fields["path"]
+	if r.File != nil && imageMagics[r.File.Magic] {
+		c.picture(r)
+		return
+	}
 	if r.File != nil && (r.File.InPackage || r.File.Magic == "elf") || !isWebScript(base(path)) && (r.File == nil || r.File.Magic != "php") {
 		return
 	}
@@ -153,6 +197,7 @@ Innocent: empty index.php files, compiled templates and caches (not reported); u
 		withEnv(debianEnv, one("uploaded", rules.Medium, aFile("/var/www/html/wp-content/uploads/2024/03/a.php", magic("php"), owner(33, 33)))),
 		withEnv(debianBaseline, one("uploaded since the baseline", rules.High, anAdded("/var/www/html/wp-content/uploads/2024/03/a.php", magic("php"), owner(33, 33)))),
 		one("picture", rules.High, aFile("/var/www/html/images/logo.gif", magic("php"))),
+		one("picture that holds PHP", rules.High, someStrings("/var/www/html/uploads/banner.jpg", "JFIF\n<?php passthru($_REQUEST[\"q\"]) ?>", magic("jpeg"))),
 		one("content", rules.Critical, someStrings("/var/www/html/x.php", "<?php\n@eval($_POST['x']);", magic("php"), perm(0o644))),
 		withEnv(debianBaseline, one("new script", rules.Medium, anAdded("/var/www/html/inc/db2.php", magic("php"), owner(33, 33)))),
 		withEnv(debianBaseline, one("deployed script", rules.Low, anAdded("/srv/www/shop/new.php", magic("php")))),
@@ -160,6 +205,7 @@ Innocent: empty index.php files, compiled templates and caches (not reported); u
 	False: []rules.Example{
 		withEnv(debianEnv, quiet("silence", aFile("/var/www/html/wp-content/uploads/index.php", magic("php"), size(28), owner(33, 33)))),
 		withEnv(debianEnv, quiet("templates", aFile("/var/www/html/sites/default/files/php/twig/a.php", magic("php"), owner(33, 33)), aFile("/var/www/html/index.php", magic("php"), owner(33, 33)))),
+		quiet("strings of a picture", someStrings("/var/www/html/uploads/a.jpg", "JFIF\n<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?>", magic("jpeg"))),
 		quiet("pictures", aFile("/var/www/html/wp-content/uploads/a.jpg", magic("jpeg"))),
 		quiet("packaged", aFile("/usr/share/nginx/html/upload/x.php", magic("php"), packaged)),
 		quiet("ordinary script", someStrings("/var/www/html/mail.php", "<?php\nmail($to, $_POST['subject'], $text);\nexec('/usr/sbin/sendmail');", magic("php"))),

@@ -945,7 +945,7 @@ func (c *exploitChecker) loggedIn() []rules.Finding {
 			if l.method != "" {
 				how = " with " + show(l.method)
 			}
-			f.Summary = show(g.Address) + " logged in as " + show(l.account) + how + ", first at " + utc(l.g.First()) + ", and sent " + attackNames[e.attack] + " to the web server, first at " + utc(g.First())
+			f.Summary = show(g.Address) + " logged in as " + show(l.account) + how + ", first at " + utc(l.g.First()) + ", and sent requests with " + attackNames[e.attack] + " to the web server, first at " + utc(g.First())
 		}
 	})
 	return gs.Findings(nil)
