@@ -185,6 +185,9 @@ var socketDotNames = set(".X11-unix .ICE-unix .font-unix .XIM-unix .Test-unix")
 // systemDirs are filled by packages, with no home among them.
 var systemDirs = []string{"/usr/share", "/usr/include", "/usr/src", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/share", "/usr/local/etc", "/usr/local/include", "/etc", "/boot", "/dev"}
 
+// noHomes are directories that are nobody's home themselves.
+var noHomes = set("/var/ /var/lib/ /var/spool/ /var/cache/ /var/log/ /var/mail/ /var/backups/ /var/opt/ /var/local/ /opt/ /srv/ /run/ /usr/ /usr/local/ /mnt/ /media/ /home/")
+
 // usualDot reports whether a name that begins with a dot is a usual one in
 // the directory above it, which ends with a slash, for a file that can be run, or
 // a directory on the way to one.
@@ -193,7 +196,7 @@ func usualDot(parent, name string) bool {
 	case !usualDotNames[name] || socketDotNames[name]:
 		return false
 	case homeDotNames[name]:
-		return !inSystem(parent+"x") && !belowAny(parent+"x", systemDirs)
+		return !inSystem(parent+"x") && !belowAny(parent+"x", systemDirs) && !noHomes[parent]
 	}
 	return true
 }
@@ -380,6 +383,7 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 		one("three dots", rules.High, aFile("/var/tmp/...", directory)),
 		one("dots and a blank", rules.High, aFile("/usr/lib/.. ", directory)),
 		one("under /dev", rules.High, aFile("/dev/.lib/x", magic("elf"), perm(0o755))),
+		one("beside no home", rules.High, aFile("/var/spool/.cache/kworkerds", magic("elf"), perm(0o755))),
 		one("hidden program", rules.High, aFile("/usr/local/lib/.perl5", magic("elf"), perm(0o755))),
 		one("usual name in an unusual place", rules.High, aFile("/usr/lib/.cache/dbusd", magic("elf"), perm(0o755))),
 		one("below /usr", rules.High, aFile("/usr/share/.k/sshd", magic("elf"), perm(0o755))),
@@ -391,6 +395,7 @@ Innocent: the settings of service accounts whose home lies below /var, working c
 	},
 	False: []rules.Example{
 		withEnv(debianEnv, quiet("settings of a service account", aFile("/var/lib/postgresql/.pkg/bin/x", magic("elf"), perm(0o755)))),
+		quiet("caches of services", aFile("/var/lib/app/.cache/go/x", magic("elf"), perm(0o755)), aFile("/var/www/.local/bin/x", magic("script"), perm(0o755))),
 		quiet("version control", aFile("/etc/.git/hooks/pre-commit", magic("script"), perm(0o755))),
 		quiet("tools", aFile("/var/www/app/node_modules/.bin/tool", magic("script"), perm(0o755)), aFile("/opt/app/.venv/bin/python3", magic("elf"), perm(0o755))),
 		quiet("sockets", aFile("/tmp/.X11-unix", directory), aFile("/tmp/.ICE-unix", directory), aFile("/tmp/.X11-unix/X0", deleted), aFile("/tmp/.X0-lock", deleted)),

@@ -81,6 +81,8 @@ func (c *confChecker) sudoers(text string) []confHit {
 			return []confHit{{severity: rules.High, techniques: []string{"T1548.003"}, why: "every account becomes root without a password"}}
 		case cmd == "ALL" && service:
 			return []confHit{{severity: rules.High, account: who, techniques: []string{"T1548.003"}, why: "the service account " + show(who) + " becomes root without a password"}}
+		case cmd == "ALL" && c.env.Baseline && who != "root":
+			return []confHit{{severity: rules.Medium, account: strings.TrimPrefix(who, "%"), techniques: []string{"T1548.003"}, why: show(who) + " becomes root without a password, in a file that the baseline does not hold so"}}
 		case temporary(first) != "" || strings.HasPrefix(first, "/") && hiddenElement(first):
 			return []confHit{{severity: rules.High, techniques: []string{"T1548.003"}, why: "a program in a hidden or temporary directory is run as another account"}}
 		case service && cmd == first && strings.HasPrefix(first, "/"):
@@ -180,7 +182,7 @@ func (c *confChecker) sshd(r *timeline.Record) []confHit {
 		}
 	case "permitrootlogin":
 		if strings.EqualFold(value, "yes") && c.env.Baseline {
-			return hit(rules.Medium, "root may log in with a password, which the baseline's file did not say so")
+			return hit(rules.Medium, "root may log in with a password, in a file that the baseline does not hold so")
 		}
 	case "authorizedkeysfile", "authorizedkeyscommand", "trustedusercakeys", "authorizedprincipalscommand":
 		for _, w := range strings.Fields(value) {
@@ -207,7 +209,7 @@ var settingAuthentication = &rules.Rule{
 	Title: "A setting lets in, or makes root, whom it should not",
 	Doc: `Lines of sudoers, doas, PAM, polkit, the SSH server and trusted hosts: root without a password for a service's account or for everyone; PAM that lets in whoever asks, or that
 uses a module or program which no package brings; a file of polkit that says YES and asks for no condition; keys that are read from hidden places; empty passwords over SSH. Files that a package brought and nobody changed
-are quiet, and so are those that the baseline holds the same. root's login with a password is reported where the file is new since the baseline (medium).
+are quiet, and so are those that the baseline holds the same. root's login with a password, and people who become root without one, are reported where the file is new or changed since the baseline (medium).
 Innocent: an administrator's own PAM module; a deployment that gave its service's account all rights (it is as dangerous).`,
 	Severity:   rules.High,
 	Techniques: []string{"T1556.003", "T1548.003", "T1098.004"},
