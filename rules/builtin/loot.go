@@ -349,8 +349,9 @@ func (c *seriesChecker) Findings() []rules.Finding {
 		if first, ok := s.numbers[1]; ok && s.live != nil && s.live.Times.Born.Known {
 			if d := first.changed - s.live.Times.Born.Sec; d > -60 && d < 60 {
 				dir, _ := dirBase(n)
-				if dir == "/var/log" {
-					rotations[s.live.Times.Born.Sec] = n
+				at := s.live.Times.Born.Sec
+				if dir == "/var/log" && (rotations[at] == "" || c.lines[n] != nil) {
+					rotations[at] = n
 				}
 			}
 		}
@@ -432,11 +433,15 @@ Innocent: an administrator who removed one.`,
 		{Name: "edited", Severity: rules.High, Env: rules.Env{Zone: time.UTC}, Records: []timeline.Record{aFile("/var/log/auth.log", born(at(60))), aFile("/var/log/syslog", born(at(-10))), lineAt(timeline.KindAuth, "/var/log/auth.log", 0),
 			lineAt(timeline.KindAuth, "/var/log/auth.log", 70), lineAt(timeline.KindSyslog, "/var/log/syslog", 0), lineAt(timeline.KindSyslog, "/var/log/syslog", 1)}},
 		{Name: "gap", Severity: rules.Medium, Records: []timeline.Record{aFile("/var/log/auth.log"), aFile("/var/log/auth.log.2.gz"), aFile("/var/log/auth.log.3.gz")}},
+		{Name: "first of an edited log", Severity: rules.High, Env: rules.Env{Zone: time.UTC}, Records: []timeline.Record{aFile("/var/log/auth.log", born(at(60))), aFile("/var/log/syslog", born(at(-10))),
+			aFile("/var/log/syslog.1", inodeChanged(at(-10))), lineAt(timeline.KindAuth, "/var/log/auth.log", 0), lineAt(timeline.KindAuth, "/var/log/auth.log", 70), lineAt(timeline.KindSyslog, "/var/log/syslog", 0), lineAt(timeline.KindSyslog, "/var/log/syslog", 1)}},
 		{Name: "first", Severity: rules.Medium, Records: []timeline.Record{aFile("/var/log/auth.log"), aFile("/var/log/syslog"), aFile("/var/log/syslog.1")}},
 	},
 	False: []rules.Example{
 		withEnv(rules.Env{Zone: time.UTC}, quiet("copied system", aFile("/var/log/auth.log", born(at(60))), aFile("/var/log/syslog", born(at(60))), lineAt(timeline.KindAuth, "/var/log/auth.log", 0),
 			lineAt(timeline.KindAuth, "/var/log/auth.log", 70), lineAt(timeline.KindSyslog, "/var/log/syslog", 0), lineAt(timeline.KindSyslog, "/var/log/syslog", 1))),
+		withEnv(rules.Env{Zone: time.UTC}, quiet("edited, rotated one there", aFile("/var/log/user.log", born(at(-30))), aFile("/var/log/syslog", born(at(-10))), lineAt(timeline.KindSyslog, "/var/log/user.log", 0),
+			lineAt(timeline.KindSyslog, "/var/log/syslog", 0), aFile("/var/log/syslog.1", inodeChanged(at(-10))))),
 		quiet("whole", aFile("/var/log/auth.log"), aFile("/var/log/auth.log.1"), aFile("/var/log/auth.log.2.gz"), aFile("/var/log/syslog"), aFile("/var/log/syslog.1")),
 		quiet("retention", aFile("/var/log/auth.log"), aFile("/var/log/auth.log.1"), aFile("/var/log/syslog"), aFile("/var/log/syslog.1"), aFile("/var/log/syslog.2.gz"), aFile("/var/log/syslog.3.gz")),
 		quiet("not rotated yet", aFile("/var/log/auth.log", born(at(-9000))), aFile("/var/log/syslog"), aFile("/var/log/syslog.1")),
