@@ -2,6 +2,7 @@ package report
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"deadbox/fs/filesystem"
@@ -152,14 +153,7 @@ func appendMactimeCSVRest(dst []byte, m MACB, f *timeline.File) []byte {
 
 // doubleQuotes doubles the quotes of the name that ends dst.
 func doubleQuotes(dst []byte, f *timeline.File) []byte {
-	quotes := 0
-	for _, s := range [...]string{f.Path, f.Target} {
-		for i := range len(s) {
-			if s[i] == '"' {
-				quotes++
-			}
-		}
-	}
+	quotes := strings.Count(f.Path, `"`) + strings.Count(f.Target, `"`)
 	if quotes == 0 {
 		return dst
 	}

@@ -178,6 +178,14 @@ func formula(s string) bool {
 	return false
 }
 
+// plainInBody are the bytes that a body file's name may hold as they are.
+var plainInBody = func() (t [256]bool) {
+	for c := range t {
+		t[c] = plainASCII(byte(c)) && c != '|' && c != '\\' && c != '%'
+	}
+	return t
+}()
+
 // AppendBodyName appends a name as it stands in a body file. Each byte that
 // would break the row, or that a reader would take for something else, becomes
 // \xNN: controls, the vertical bar, the backslash (so that the escape can be
@@ -186,7 +194,7 @@ func formula(s string) bool {
 func AppendBodyName(dst []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		j := i
-		for j < len(s) && plainASCII(s[j]) && s[j] != '|' && s[j] != '\\' && s[j] != '%' {
+		for j < len(s) && plainInBody[s[j]] {
 			j++
 		}
 		dst = append(dst, s[i:j]...)

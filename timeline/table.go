@@ -332,19 +332,43 @@ func merge(all []Event, mid int, cmp func(a, b *Event) int) {
 	}
 }
 
+// warm touches what the rows of some events are made of. Events that follow each
+// other in time lie far apart in memory: fetched one by one, most of the time is
+// spent waiting for each; in loops that do nothing else, the processor fetches many
+// at once.
+func (t *Table) warm(events []Event, names []uint32) []uint32 {
+	for k := range events {
+		row := t.row(int(events[k].row))
+		n := le.Uint32(row[24:])
+		if n != rowNameless && len(t.trees) == 1 {
+			names = append(names, n)
+		}
+		_ = row[rowSize-1]
+	}
+	if len(names) > 0 {
+		t.trees[0].Index.Warm(names)
+	}
+	return names
+}
+
 // Format calls appendRow for each event, on several goroutines, and yields the
 // rows in order, many at once. File and Evidence are valid during the call.
 func (t *Table) Format(ctx context.Context, events []Event, appendRow func(dst []byte, e *Event, f *File, ev *Evidence) []byte) iter.Seq[[]byte] {
-	const block = 2048
-	type part struct{ buf, path []byte }
+	const block = 1024
+	type part struct {
+		buf, path []byte
+		names     []uint32
+	}
 	return func(yield func([]byte) bool) {
 		n := (len(events) + block - 1) / block
 		for _, p := range inorder.Run(ctx, n, func(i int, p *part) {
 			p.buf = p.buf[:0]
 			var f File
 			var ev Evidence
-			for k := i * block; k < min((i+1)*block, len(events)); k++ {
-				e := &events[k]
+			own := events[i*block : min((i+1)*block, len(events))]
+			p.names = t.warm(own, p.names[:0])
+			for k := range own {
+				e := &own[k]
 				t.file(int(e.row), &f, &ev, &p.path)
 				p.buf = appendRow(p.buf, e, &f, &ev)
 			}

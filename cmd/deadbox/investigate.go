@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -160,7 +161,8 @@ type investigator struct {
 	engine   *rules.Engine
 	inv      report.Investigation
 	packaged *host.PackageSet
-	unknown  []unknownFile // programs and scripts that nothing vouches for
+	telling  func(*timeline.File) bool // what a file's strings can be judged by a rule
+	unknown  []unknownFile             // programs and scripts that nothing vouches for
 
 	damage, baseDamage damageList
 
@@ -258,6 +260,7 @@ func (v *investigator) open() error {
 		}
 	}
 	v.engine = rules.NewEngine(builtin.All, env)
+	v.telling = builtin.WantsStrings(env)
 	return nil
 }
 
@@ -323,7 +326,7 @@ func (v *investigator) changes() error {
 		}
 		switch r.Change.What {
 		case baseline.Added, baseline.Content, baseline.Type:
-			if telling(r.File) {
+			if v.telling(r.File) {
 				v.remember(r.File, r.Evidence)
 			}
 		}
@@ -332,11 +335,6 @@ func (v *investigator) changes() error {
 		}
 	}
 	return v.ctx.Err()
-}
-
-// telling reports whether the strings of a file can say what it is for.
-func telling(f *timeline.File) bool {
-	return f.Type == filesystem.Regular && (f.Magic == "elf" || f.Magic == "script" || f.Magic == "php")
 }
 
 func (v *investigator) remember(f *timeline.File, ev timeline.Evidence) {
@@ -455,7 +453,7 @@ func (v *investigator) files() error {
 					v.inv.Counts.Inodes++
 					last = f.Inode
 				}
-				if v.baseHost == nil && v.packaged.Known() && telling(f) && (f.Magic != "script" || f.Mode&0o111 != 0) {
+				if v.baseHost == nil && v.packaged.Known() && v.telling(f) && (f.Magic != "script" || f.Mode&0o111 != 0) {
 					v.remember(f, r.Evidence)
 				}
 				if !f.Unalloc && f.Times.Changed.Known {
@@ -535,6 +533,25 @@ func (v *investigator) artifactBytes() int64 {
 	return total
 }
 
+// telling reads the strings of a file: of a web script the lines that take
+// what a request brings too, of a picture these alone.
+func telling(f *timeline.File, c filesystem.Content) (*elfstrings.Result, error) {
+	var res elfstrings.Result
+	var err error
+	if f.Magic == "elf" || f.Magic == "script" || f.Magic == "php" {
+		res, err = elfstrings.Interesting(c, c.Size())
+	}
+	if f.Magic == "elf" || f.Magic == "script" && !strings.HasPrefix(path.Base(f.Interp), "php") {
+		return &res, err
+	}
+	code, codeErr := elfstrings.Code(c, c.Size())
+	res.Strings = append(code, res.Strings...)
+	if err == nil {
+		err = codeErr
+	}
+	return &res, err
+}
+
 // strings reads what the unknown programs and scripts say of themselves.
 func (v *investigator) strings() error {
 	unknown := v.unknown[:min(len(v.unknown), maxUnknown)]
@@ -552,8 +569,7 @@ func (v *investigator) strings() error {
 			errs[i] = err
 			return
 		}
-		res, err := elfstrings.Interesting(f, f.Size())
-		results[i], errs[i] = &res, err
+		results[i], errs[i] = telling(&u.file, f)
 	})
 	if err != nil {
 		return err

@@ -216,7 +216,7 @@ func (t *timeliner) body() error {
 // sorted writes the formats that are in the order of time.
 func (t *timeliner) sorted() error {
 	// What is kept holds no pointers and is cheap to collect around.
-	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	table, err := timeline.NewTable(t.ctx, t.trees, t.damage)
 	if err != nil {
 		return err

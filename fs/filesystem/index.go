@@ -357,6 +357,32 @@ func (x *Index) AppendPath(dst []byte, i int) []byte {
 	return append(append(dst, '/'), x.nameOf(e)...)
 }
 
+// Warm fetches into the processor's cache what [Index.AppendPath] needs for some
+// names, which it overwrites.
+func (x *Index) Warm(names []uint32) {
+	if len(x.arena) == 0 {
+		return
+	}
+	for k, n := range names {
+		names[k] = x.order[n]
+	}
+	var touched uint64
+	for _, e := range names {
+		entry := &x.entries[e]
+		touched += entry.name + uint64(entry.dir)
+	}
+	for _, e := range names {
+		entry := &x.entries[e]
+		touched += uint64(x.arena[min(entry.name>>16, uint64(len(x.arena)-1))])
+		if path := x.dirs[entry.dir].path; path != "" {
+			touched += uint64(path[0])
+		}
+	}
+	if touched == 1 { // keeps the loops from being left out
+		names[0] = 0
+	}
+}
+
 // Flags tells of name i what the entry says, without its path.
 func (x *Index) Flags(i int) (t FileType, deleted bool) {
 	e := &x.entries[x.order[i]]

@@ -83,7 +83,7 @@ func readStrings(text string, list []family) []recognised {
 		var found []string
 		decisive := false
 		for _, s := range f.signs {
-			if strings.Contains(l, s.text) && !covered(found, s.text) {
+			if says(l, s.text) && !covered(found, s.text) {
 				found = append(found, s.text)
 				decisive = decisive || s.decisive
 			}
@@ -99,6 +99,28 @@ func readStrings(text string, list []family) []recognised {
 		return out[a].family.severity > out[b].family.severity
 	})
 	return out
+}
+
+// says reports whether a text holds a sign. The name of a function must not be
+// the end of a longer one: "exec(" is not in "curl_exec(".
+func says(text, sign string) bool {
+	if !strings.Contains(sign, "(") || !wordByte(sign[0]) {
+		return strings.Contains(text, sign)
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], sign)
+		if i < 0 {
+			return false
+		}
+		if i += from; i == 0 || !wordByte(text[i-1]) && text[i-1] != '>' && text[i-1] != ':' {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 type recognised struct {
