@@ -376,6 +376,7 @@ func AppendFinding(dst []byte, f *rules.Finding) []byte {
 	dst = str(dst, "time_note", f.TimeNote)
 	dst = strs(dst, "paths", f.Paths)
 	dst = num(dst, "path_count", int64(max(f.PathCount, len(f.Paths))))
+	dst = strSome(dst, "subject", f.Subject)
 	dst = str(dst, "account", f.Account)
 	dst = str(dst, "address", f.Address)
 	dst = str(dst, "summary", f.Summary)

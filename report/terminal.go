@@ -349,16 +349,32 @@ func (t *terminal) findings(inv *Investigation) {
 	room := t.opt.Width - timeRoom - severityRoom - 4*2
 	what := min(room*11/20, 60)
 	spot := min(room-what, 100)
+	// What several rules say of one thing is one row: that of the gravest.
+	also := map[string]int{}
+	var told []*rules.Finding
+	for _, f := range all {
+		if f.Subject != "" {
+			if also[f.Subject]++; also[f.Subject] > 1 {
+				continue
+			}
+		}
+		told = append(told, f)
+	}
+	shown, listed := told[:min(len(told), t.opt.Findings)], 0
 	var rows [][]string
-	for _, f := range all[:min(len(all), t.opt.Findings)] {
-		at := findingTime(f, zone)
+	for _, f := range shown {
+		at, title := findingTime(f, zone), Cut(f.Title, 300)
+		if n := also[f.Subject]; n > 1 {
+			title += fmt.Sprintf(" (+%d)", n-1)
+		}
+		listed += max(also[f.Subject], 1)
 		rows = append(rows, []string{
 			at[:min(len(at), timeRoom)], t.color(f.Severity.String(), severitySGR(f.Severity)),
-			clip(Text(Cut(f.Title, 300)), what, 3), clip(where(f), spot, 3),
+			clip(Text(title), what, 3), clip(where(f), spot, 3),
 		})
 	}
 	t.table([]string{"TIME", "SEVERITY", "WHAT", "WHERE"}, rows, []int{timeRoom + 2, severityRoom + 2, what + 2, spot + 2})
-	if more := len(all) - t.opt.Findings; more > 0 {
+	if more := len(all) - listed; more > 0 {
 		t.line(t.color(" and "+plural(int64(more), "more finding")+" in the report", sgrDim))
 	}
 	t.line("")
