@@ -19,15 +19,20 @@ const MactimeHeader = "Date,Size,Type,Mode,UID,GID,Meta,File Name\n"
 // points, whether the name is deleted. Orphans without a path get the place that
 // The Sleuth Kit gives them.
 func appendTSKName(dst []byte, f *timeline.File) []byte {
+	return appendName(dst, f, AppendBodyName)
+}
+
+// appendName is a file's name, with each path written by appendPath.
+func appendName(dst []byte, f *timeline.File, appendPath func([]byte, string) []byte) []byte {
 	if f.Orphan && f.Path == "" {
 		dst = append(dst, "/$OrphanFiles/OrphanFile-"...)
 		dst = strconv.AppendUint(dst, uint64(f.Inode), 10)
 	} else {
-		dst = AppendBodyName(dst, f.Path)
+		dst = appendPath(dst, f.Path)
 	}
 	if f.Target != "" {
 		dst = append(dst, " -> "...)
-		dst = AppendBodyName(dst, f.Target)
+		dst = appendPath(dst, f.Target)
 	}
 	return append(dst, deletedSuffix(f)...)
 }
@@ -269,19 +274,7 @@ func AppendRow(dst []byte, w Moment, f *timeline.File, zone *time.Location) []by
 }
 
 // appendPeopleName is a file's name for people.
-func appendPeopleName(dst []byte, f *timeline.File) []byte {
-	if f.Orphan && f.Path == "" {
-		dst = append(dst, "/$OrphanFiles/OrphanFile-"...)
-		dst = strconv.AppendUint(dst, uint64(f.Inode), 10)
-	} else {
-		dst = AppendText(dst, f.Path)
-	}
-	if f.Target != "" {
-		dst = append(dst, " -> "...)
-		dst = AppendText(dst, f.Target)
-	}
-	return append(dst, deletedSuffix(f)...)
-}
+func appendPeopleName(dst []byte, f *timeline.File) []byte { return appendName(dst, f, AppendText) }
 
 // AppendRecordRow appends a row for people of a record at one of its stamps.
 func AppendRecordRow(dst []byte, s *timeline.Stamp, r *timeline.Record, zone *time.Location) []byte {

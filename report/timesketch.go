@@ -133,16 +133,7 @@ func rowMembers(dst []byte, f *timeline.File) []byte {
 
 // appendPlainName is a file's name with all its bytes, as a message says it.
 func appendPlainName(dst []byte, f *timeline.File) []byte {
-	if f.Orphan && f.Path == "" {
-		dst = append(dst, "/$OrphanFiles/OrphanFile-"...)
-		dst = strconv.AppendUint(dst, uint64(f.Inode), 10)
-	} else {
-		dst = append(dst, f.Path...)
-	}
-	if f.Target != "" {
-		dst = append(append(dst, " -> "...), f.Target...)
-	}
-	return append(dst, deletedSuffix(f)...)
+	return appendName(dst, f, func(dst []byte, s string) []byte { return append(dst, s...) })
 }
 
 // evidenceMembers writes where a row comes from.

@@ -114,25 +114,37 @@ func (w *walk) files(inodes []filesystem.Inode, emit func(*File, *Evidence)) {
 			continue
 		}
 		for n := lo; n < hi; n++ {
-			w.seen[n] = true
 			f.Path = all[from:ends[next]]
 			from, next = ends[next], next+1
-			f.Type, f.Deleted = w.Index.Flags(n)
-			if f.Type == filesystem.Unknown {
-				f.Type = f.Mode.Type()
-			}
+			w.name(n, &f)
 			ev.Path = f.Path
 			emit(&f, &ev)
 		}
 	}
 }
 
-// file fills in what an inode says of the file.
-func (w *walk) file(in *filesystem.Inode, f *File, ev *Evidence) {
-	*f = File{
+// fileOf is what an inode says of the file, its path and a link's target left
+// out.
+func fileOf(in *filesystem.Inode) File {
+	return File{
 		Inode: in.Inum, Type: in.Mode.Type(), Mode: in.Mode, UID: in.UID, GID: in.GID, Links: in.Links, Size: in.Size,
 		Times: in.Times, Flags: in.Flags, Unalloc: !in.Allocated,
 	}
+}
+
+// name fills in what name n of the index says of the file, but for its path,
+// and notes that its inode was met.
+func (w *walk) name(n int, f *File) {
+	w.seen[n] = true
+	f.Type, f.Deleted = w.Index.Flags(n)
+	if f.Type == filesystem.Unknown {
+		f.Type = f.Mode.Type()
+	}
+}
+
+// file fills in what an inode says of the file.
+func (w *walk) file(in *filesystem.Inode, f *File, ev *Evidence) {
+	*f = fileOf(in)
 	if f.Type == filesystem.Symlink {
 		// A target that cannot be read is damage of its own, which reading the
 		// content reports.

@@ -108,8 +108,7 @@ func (t *Table) row(i int) []byte {
 }
 
 func (w *walk) appendRows(buf []byte, tree byte, in *filesystem.Inode) []byte {
-	f := File{Inode: in.Inum, Type: in.Mode.Type(), Mode: in.Mode, UID: in.UID, GID: in.GID, Links: in.Links, Size: in.Size,
-		Times: in.Times, Flags: in.Flags, Unalloc: !in.Allocated}
+	f := fileOf(in)
 	offset := w.ImageOffset(in.Offset)
 	lo, hi := w.Index.Range(in.Inum)
 	if lo == hi {
@@ -119,11 +118,7 @@ func (w *walk) appendRows(buf []byte, tree byte, in *filesystem.Inode) []byte {
 		return buf
 	}
 	for n := lo; n < hi; n++ {
-		w.seen[n] = true
-		f.Type, f.Deleted = w.Index.Flags(n)
-		if f.Type == filesystem.Unknown {
-			f.Type = f.Mode.Type()
-		}
+		w.name(n, &f)
 		buf = appendRow(buf, tree, &f, uint32(n), offset)
 	}
 	return buf

@@ -15,52 +15,24 @@ import (
 // it. When ctx ends the sequence ends early; the caller asks ctx why. All
 // goroutines have ended when the loop has.
 func Run[T any](ctx context.Context, n int, work func(i int, v *T)) iter.Seq2[int, *T] {
-	return func(yield func(int, *T) bool) {
-		workers := min(runtime.GOMAXPROCS(0), max(n, 1))
-		type job struct {
-			i    int
-			v    T
-			done chan struct{}
-		}
-		window := workers + 2
-		todo, queue, free := make(chan *job, window), make(chan *job, window), make(chan *job, window)
-		for range window {
-			free <- &job{done: make(chan struct{}, 1)}
-		}
-		stop := make(chan struct{})
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			defer close(todo)
-			defer close(queue)
-			for i := range n {
-				select {
-				case j := <-free:
-					j.i = i
-					queue <- j
-					todo <- j
-				case <-stop:
-					return
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-		for range workers {
-			wg.Go(func() {
-				for j := range todo {
-					work(j.i, &j.v)
-					j.done <- struct{}{}
-				}
-			})
-		}
-		defer wg.Wait()
-		defer close(stop)
-		for j := range queue {
-			<-j.done
-			if !yield(j.i, &j.v) {
+	type item struct {
+		i int
+		v T
+	}
+	feed := func(next func() *item) {
+		for i := range n {
+			it := next()
+			if it == nil {
 				return
 			}
-			free <- j
+			it.i = i
+		}
+	}
+	return func(yield func(int, *T) bool) {
+		for it := range Stream(ctx, feed, func(it *item) { work(it.i, &it.v) }) {
+			if !yield(it.i, &it.v) {
+				return
+			}
 		}
 	}
 }
