@@ -3,6 +3,7 @@ package timeline
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"deadbox/fs/filesystem"
 )
@@ -179,15 +180,10 @@ func (w *walk) rest(emit func(*File, *Evidence)) {
 		}
 		name := w.Index.At(n)
 		f := File{Path: w.prefix + name.Path, Inode: w.Index.Inum(n), Type: name.Type, Deleted: name.Deleted, Unalloc: true}
-		emit(&f, &Evidence{Image: w.Image, Volume: w.Volume, Inode: name.Parent, Path: f.Path, Offset: w.ImageOffset(name.Offset), Length: int64(8 + len(lastElement(name.Path)))})
+		emit(&f, &Evidence{Image: w.Image, Volume: w.Volume, Inode: name.Parent, Path: f.Path, Offset: w.ImageOffset(name.Offset), Length: int64(entryLength(name.Path))})
 	}
 }
 
-func lastElement(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '/' {
-			return path[i+1:]
-		}
-	}
-	return path
-}
+// entryLength is the length of a directory entry without its padding: eight
+// bytes, then the name.
+func entryLength(path string) int { return 8 + len(path) - 1 - strings.LastIndexByte(path, '/') }

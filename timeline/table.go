@@ -28,7 +28,7 @@ type Table struct {
 
 // A row is packed by hand, little-endian: inum 8, size 8, offset of the inode in
 // the image 8, position in the index 4, uid 4, gid 4, links 4, flags 4, mode 2,
-// type 1, bits 1, known times 1, tree 1, 2 unused, then five times of 8 and 4 bytes.
+// type 1, bits 1, known times 1, tree 1, length of the evidence 2, then five times of 8 and 4 bytes.
 const (
 	rowSize      = 112
 	rowsPerBlock = 8192
@@ -77,7 +77,7 @@ func NewTable(ctx context.Context, trees []*Tree, damage func(*Tree, error)) (*T
 			if !seen {
 				name := tree.Index.At(n)
 				f := File{Inode: tree.Index.Inum(n), Type: name.Type, Deleted: name.Deleted, Unalloc: true}
-				t.add(appendRow(nil, byte(id), &f, uint32(n), tree.ImageOffset(name.Offset)))
+				t.add(appendRow(nil, byte(id), &f, uint32(n), tree.ImageOffset(name.Offset), entryLength(name.Path)))
 			}
 		}
 		if t.rows >= math.MaxUint32 {
@@ -113,18 +113,18 @@ func (w *walk) appendRows(buf []byte, tree byte, in *filesystem.Inode) []byte {
 	lo, hi := w.Index.Range(in.Inum)
 	if lo == hi {
 		if w.nameless(in, &f) {
-			buf = appendRow(buf, tree, &f, rowNameless, offset)
+			buf = appendRow(buf, tree, &f, rowNameless, offset, len(in.Raw))
 		}
 		return buf
 	}
 	for n := lo; n < hi; n++ {
 		w.name(n, &f)
-		buf = appendRow(buf, tree, &f, uint32(n), offset)
+		buf = appendRow(buf, tree, &f, uint32(n), offset, len(in.Raw))
 	}
 	return buf
 }
 
-func appendRow(buf []byte, tree byte, f *File, name uint32, offset int64) []byte {
+func appendRow(buf []byte, tree byte, f *File, name uint32, offset int64, length int) []byte {
 	buf = le.AppendUint64(buf, uint64(f.Inode))
 	buf = le.AppendUint64(buf, uint64(f.Size))
 	buf = le.AppendUint64(buf, uint64(offset))
@@ -146,7 +146,8 @@ func appendRow(buf []byte, tree byte, f *File, name uint32, offset int64) []byte
 			known |= 1 << i
 		}
 	}
-	buf = append(buf, byte(f.Type), bits, known, tree, 0, 0)
+	buf = append(buf, byte(f.Type), bits, known, tree)
+	buf = le.AppendUint16(buf, uint16(min(length, math.MaxUint16)))
 	for _, w := range times {
 		buf = le.AppendUint64(buf, uint64(w.Sec))
 		buf = le.AppendUint32(buf, uint32(w.Nsec))
@@ -182,7 +183,7 @@ func (t *Table) file(i int, f *File, ev *Evidence, path *[]byte) {
 			f.Target = string(target)
 		}
 	}
-	*ev = Evidence{Image: tree.Image, Volume: tree.Volume, Inode: f.Inode, Path: f.Path, Offset: int64(le.Uint64(row[16:]))}
+	*ev = Evidence{Image: tree.Image, Volume: tree.Volume, Inode: f.Inode, Path: f.Path, Offset: int64(le.Uint64(row[16:])), Length: int64(le.Uint16(row[50:]))}
 }
 
 func (t *Table) appendPath(dst []byte, i int) []byte {

@@ -121,6 +121,9 @@ func TestTimelineSameBytes(t *testing.T) {
 			if strings.Count(out.String(), "\n") < 1500 {
 				t.Fatalf("%s: only %d lines", format, strings.Count(out.String(), "\n"))
 			}
+			if format == formatJSONL && strings.Contains(out.String(), `"length":0`) {
+				t.Error("jsonl: a row's place in the image has no length")
+			}
 			if first == "" {
 				first = out.String()
 			}
