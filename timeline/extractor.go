@@ -21,6 +21,9 @@ type Extractor struct {
 	// for any number of directories, none included. Two patterns may name the
 	// same file; it is read once.
 	Paths []string
+	// Links says that symbolic links are read too, as themselves: their Source
+	// has a Target and no Data. Without it a link stands for the file that it leads to.
+	Links bool
 	// Run yields the records of one file. It is pure: no globals, no clock, no
 	// writing. An error concerns one place of the file, and the sequence goes on.
 	Run func(ctx context.Context, f *Source) iter.Seq2[Record, error]
@@ -33,11 +36,15 @@ type Source struct {
 	Inode   *filesystem.Inode // its metadata: rotated logs are dated by it
 	Data    io.ReaderAt       // the file's bytes, unpacked if Packed is set
 	Size    int64             // of Data
-	Packed  string            // "gzip" if Data was unpacked from it
+	Packed  string            // "gzip", "xz", "bzip2", "zstd" or "lz4" if Data was unpacked from it
+	Target  string            // of a symbolic link, for an extractor that asks for links; "" of a file
 	Zone    *time.Location    // the server's time zone
 	// Sibling opens another file of the server by its path, for formats that
 	// need two (passwd and shadow). It gives nil if there is none.
 	Sibling func(path string) *Source
+	// Glob lists the server's files that a pattern of path.Match fits, sorted, for
+	// formats that are read together with others: a configuration and what it includes.
+	Glob func(pattern string) []string
 	// Place turns a range of Data and a line number (0 if none) into evidence.
 	Place func(offset, length int64, line int) Evidence
 	// NextData, if it is set, gives the first offset at or after off that is
@@ -61,6 +68,14 @@ func (s *Source) Open(path string) *Source {
 		return nil
 	}
 	return s.Sibling(path)
+}
+
+// Files lists the server's files that a pattern fits, sorted.
+func (s *Source) Files(pattern string) []string {
+	if s.Glob == nil {
+		return nil
+	}
+	return s.Glob(pattern)
 }
 
 // Location is the server's time zone, UTC if that is not known.

@@ -14,15 +14,36 @@ import (
 // Kinds of records. An extractor's records carry the kind that it names.
 const (
 	KindFile          = "file"           // an inode under one of its names
-	KindCommand       = "command"        // a line of a shell's history
-	KindAuth          = "auth"           // a line of auth.log or secure
-	KindSyslog        = "syslog"         // a line of any other syslog file
+	KindCommand       = "command"        // a line of a history: of a shell, an editor, a database's client
+	KindAuth          = "auth"           // a message about authentication, sessions or accounts, from whichever log
+	KindSyslog        = "syslog"         // any other message of the system's logs and of the journal
+	KindLogin         = "login"          // a record of wtmp, btmp, utmp, lastlog and their successors
+	KindAudit         = "audit"          // an event of the kernel's audit
 	KindWebAccess     = "web-access"     // a request in a web server's access log
+	KindWebError      = "web-error"      // a message of a web server, or of what it runs
+	KindProxy         = "proxy"          // a request that a proxy served
+	KindTransfer      = "transfer"       // a file that went over FTP, and what an FTP server logs besides
+	KindMail          = "mail"           // a message of a mail server
+	KindDatabase      = "database"       // a message or a statement in a database's log
+	KindFirewall      = "firewall"       // a packet that a firewall logged, an address that was banned
 	KindAccount       = "account"        // passwd and shadow joined, an account each
 	KindGroup         = "group"          // a line of group
 	KindAuthorizedKey = "authorized-key" // a line of authorized_keys
-	KindCron          = "cron"           // a line of a crontab
+	KindKnownHost     = "known-host"     // a line of known_hosts
+	KindCron          = "cron"           // a line of a crontab, a job of at
+	KindAutostart     = "autostart"      // a program that starts by itself
 	KindSetting       = "setting"        // a line of configuration
+	KindEffective     = "effective"      // what several lines of configuration come to
+	KindPackage       = "package"        // an installed package, or a program's library from a language's own packages
+	KindPackageEvent  = "package-event"  // a package was installed, upgraded, removed
+	KindKernel        = "kernel"         // a kernel or initial RAM disk that is installed
+	KindContainer     = "container"      // a container or an image of one
+	KindSite          = "site"           // a site of a web server, with its root
+	KindWebApp        = "web-app"        // a web application that was recognised in a web root
+	KindVisit         = "visit"          // a page that a browser visited
+	KindDownload      = "download"       // a file that was downloaded
+	KindRecent        = "recent"         // a file that a desktop or an editor remembers
+	KindTrash         = "trash"          // a file in the trash
 	KindChange        = "change"         // a difference from the baseline
 	KindStrings       = "strings"        // the telling strings of a program that no baseline knows
 )
@@ -54,7 +75,7 @@ type Evidence struct {
 	Offset int64           // in the image, of the bytes that say it; -1 if they have no single place
 	Length int64           // of those bytes in the image
 	Line   int             // of a text file, from 1; 0 if it has none
-	Packed string          // "gzip" where Line counts in the unpacked file, and Offset and Length cover the packed one
+	Packed string          // the packing, "gzip" or another, where Line counts in the unpacked file, and Offset and Length cover the packed one
 }
 
 // File is the metadata of a file under one of its names.

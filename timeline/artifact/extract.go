@@ -3,7 +3,6 @@ package artifact
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/internal/unpack"
 	"deadbox/timeline"
 )
 
@@ -85,8 +85,9 @@ func pathsOf(h *host.Host, e *timeline.Extractor) []string {
 	}
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
+	named := slices.Clone(paths)
 	seen := map[host.Node]bool{}
-	return slices.DeleteFunc(paths, func(p string) bool {
+	paths = slices.DeleteFunc(paths, func(p string) bool {
 		node, in, _, err := h.Find(p, true)
 		if err != nil || in == nil || node.Mount == nil {
 			return err == nil || !reportable(err)
@@ -94,6 +95,20 @@ func pathsOf(h *host.Host, e *timeline.Extractor) []string {
 		twice := seen[node]
 		seen[node] = true
 		return twice || in.Mode.Type() != filesystem.Regular
+	})
+	if e.Links {
+		paths = append(paths, linksOf(h, named)...)
+		slices.Sort(paths)
+		paths = slices.Compact(paths)
+	}
+	return paths
+}
+
+// linksOf keeps the paths that are symbolic links.
+func linksOf(h *host.Host, paths []string) []string {
+	return slices.DeleteFunc(paths, func(p string) bool {
+		node, in, _, err := h.Find(p, false)
+		return err != nil || in == nil || node.Mount == nil || in.Mode.Type() != filesystem.Symlink
 	})
 }
 
@@ -120,7 +135,7 @@ func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p str
 		batch = append(batch, it)
 		return len(batch) < batchSize || flush()
 	}
-	src, err := Open(h, p)
+	src, err := openAs(h, e, p)
 	if err != nil {
 		send(item{err: err})
 	}
@@ -134,21 +149,38 @@ func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p str
 	flush()
 }
 
-// Open makes the source of one file of the server, unpacked if it is packed.
-// A source that comes beside an error is the part that can be read.
-func Open(h *host.Host, p string) (*timeline.Source, error) {
-	f, err := h.Open(p)
-	if err != nil {
-		return nil, err
+// openAs makes the source of a file, or of a link if the extractor reads those.
+func openAs(h *host.Host, e *timeline.Extractor, p string) (*timeline.Source, error) {
+	if !e.Links {
+		return Open(h, p)
 	}
+	node, in, real, err := h.Find(p, false)
+	if err != nil || in.Mode.Type() != filesystem.Symlink {
+		return Open(h, p)
+	}
+	target, err := node.Mount.FS.Link(in)
+	if err != nil {
+		return nil, &host.PathError{Image: node.Mount.Image, Volume: node.Mount.Volume.Slot, Path: p, Inode: node.Inum, Err: err}
+	}
+	s := source(h, p, in)
+	s.Target, s.Data = string(target), bytes.NewReader(nil)
+	s.Place = func(_, _ int64, line int) timeline.Evidence {
+		return timeline.Evidence{
+			Image: node.Mount.Image, Volume: node.Mount.Volume.Slot, Inode: node.Inum, Path: real,
+			Offset: node.Mount.ImageOffset(in.Offset), Length: int64(len(in.Raw)), Line: line,
+		}
+	}
+	return s, nil
+}
+
+// source is what the sources of files and of links share.
+func source(h *host.Host, p string, in *filesystem.Inode) *timeline.Source {
 	zone := h.Zone
 	if h.ZoneFrom == "assumed" {
 		zone = nil // the extractor says so at each time that depends on it
 	}
-	s := &timeline.Source{
-		Path: f.Path, Account: h.Account(f.Path), Inode: f.Inode, Data: f, Size: f.Size(), Zone: zone,
-		Place:    func(offset, length int64, line int) timeline.Evidence { return place(f, "", offset, length, line) },
-		NextData: func(off int64) int64 { return nextData(f, off) },
+	return &timeline.Source{
+		Path: p, Account: h.Account(p), Inode: in, Zone: zone, Glob: h.Glob,
 		Sibling: func(name string) *timeline.Source {
 			other, err := Open(h, name)
 			if err != nil {
@@ -157,14 +189,29 @@ func Open(h *host.Host, p string) (*timeline.Source, error) {
 			return other
 		},
 	}
-	var magic [2]byte
-	if n, _ := f.ReadAt(magic[:], 0); n < 2 || magic != [2]byte{0x1f, 0x8b} {
+}
+
+// Open makes the source of one file of the server, unpacked if it is packed.
+// A source that comes beside an error is the part that can be read.
+func Open(h *host.Host, p string) (*timeline.Source, error) {
+	f, err := h.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	s := source(h, f.Path, f.Inode)
+	s.Data, s.Size = f, f.Size()
+	s.Place = func(offset, length int64, line int) timeline.Evidence { return place(f, "", offset, length, line) }
+	s.NextData = func(off int64) int64 { return nextData(f, off) }
+	var head [unpack.HeadSize]byte
+	n, _ := f.ReadAt(head[:], 0)
+	format := unpack.Detect(head[:n])
+	if format == "" {
 		return s, nil
 	}
-	z := &unpacked{file: f}
+	z := &unpacked{file: f, format: format}
 	size, err := z.measure()
-	s.Data, s.Size, s.Packed, s.NextData = z, size, "gzip", nil
-	s.Place = func(_, _ int64, line int) timeline.Evidence { return place(f, "gzip", 0, f.Size(), line) }
+	s.Data, s.Size, s.Packed, s.NextData = z, size, format, nil
+	s.Place = func(_, _ int64, line int) timeline.Evidence { return place(f, format, 0, f.Size(), line) }
 	if err != nil {
 		err = s.Damage(size, 0, 0, "the rest cannot be unpacked", err)
 	}
@@ -198,14 +245,15 @@ const (
 	maxUnpacked = 16 << 30
 )
 
-// unpacked reads a gzip file at unpacked offsets. Reading forwards is cheap;
+// unpacked reads a packed file at unpacked offsets. Reading forwards is cheap;
 // reading backwards begins again.
 type unpacked struct {
-	file *host.File
-	size int64
-	kept []byte // the whole, if it is small
+	file   *host.File
+	format string
+	size   int64
+	kept   []byte // the whole, if it is small
 
-	z  io.Reader
+	z  io.ReadCloser
 	at int64 // unpacked offset of z
 }
 
@@ -233,9 +281,16 @@ func (u *unpacked) measure() (int64, error) {
 }
 
 func (u *unpacked) rewind() error {
-	z, err := gzip.NewReader(bufio.NewReaderSize(io.NewSectionReader(u.file, 0, u.file.Size()), 256<<10))
+	if u.z != nil {
+		u.z.Close()
+	}
+	z, err := unpack.NewReader(u.format, bufio.NewReaderSize(io.NewSectionReader(u.file, 0, u.file.Size()), 256<<10))
+	if err != nil {
+		u.z = nil
+		return err
+	}
 	u.z, u.at = z, 0
-	return err
+	return nil
 }
 
 // ReadAt is for one goroutine at a time.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"time"
 
+	"deadbox/internal/logmsg"
 	"deadbox/timeline"
 )
 
@@ -69,6 +70,15 @@ func run(ctx context.Context, s *timeline.Source, kind string) iter.Seq2[timelin
 	}
 }
 
+type fields = map[string]string
+
+// put sets a field that has a value.
+func put(f fields, name, value string) {
+	if value != "" {
+		f[name] = value
+	}
+}
+
 type reader struct {
 	clock clock
 	spans []span
@@ -103,7 +113,7 @@ func (r *reader) record(l *timeline.Line) timeline.Record {
 	}
 	f := make(fields, size)
 	rec.Fields, rec.Summary = f, m.summary
-	if n, ok := lastRepeated(m.summary); ok && r.last.Fields != nil {
+	if n, ok := logmsg.LastRepeated(m.summary); ok && r.last.Fields != nil {
 		// sysklogd's remark stands for n more lines like the last.
 		maps.Copy(f, r.last.Fields)
 		rec.Kind = r.last.Kind
@@ -116,7 +126,7 @@ func (r *reader) record(l *timeline.Line) timeline.Record {
 	put(f, "host", m.host)
 	put(f, "severity", m.severity)
 	put(f, "facility", m.facility)
-	if action, auth := decode(m.program, m.text, f); action != "" {
+	if action, auth := logmsg.Decode(m.program, m.text, f); action != "" {
 		f["action"] = action
 		if auth {
 			rec.Kind = timeline.KindAuth

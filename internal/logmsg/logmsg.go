@@ -1,4 +1,6 @@
-package syslog
+// Package logmsg reads what programs say in their log messages, whichever way the
+// message was kept: in a text file, in the systemd journal, in a container's log.
+package logmsg
 
 import (
 	"strings"
@@ -24,13 +26,13 @@ func baseProgram(p string) string {
 	return p
 }
 
-// decode reads a message of a known program into f and gives the action, "" if
+// Decode reads a message of a known program into f and gives the action, "" if
 // it is none of those that are known, and whether it concerns authentication or
-// accounts.
-func decode(program, text string, f fields) (action string, auth bool) {
+// accounts. Fields have the names that records use.
+func Decode(program, text string, f fields) (action string, auth bool) {
 	program = baseProgram(program)
 	if inner, n, ok := repeated(text); ok {
-		action, auth = decode(program, inner, f)
+		action, auth = Decode(program, inner, f)
 		f["count"] = n
 		return action, auth
 	}
@@ -84,8 +86,8 @@ func repeated(text string) (inner, n string, ok bool) {
 	return strings.TrimLeft(strings.TrimSuffix(rest, "]"), " "), n, true
 }
 
-// lastRepeated reads sysklogd's "last message repeated 3 times".
-func lastRepeated(text string) (n string, ok bool) {
+// LastRepeated reads sysklogd's "last message repeated 3 times".
+func LastRepeated(text string) (n string, ok bool) {
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "--- "), " ---")
 	rest, ok := strings.CutPrefix(text, "last message repeated ")
 	if !ok {
@@ -104,8 +106,8 @@ func isNumber(s string) bool {
 	return s != "" && len(s) < 19
 }
 
-// plainAddress takes the IPv4 address out of a mapped one, and the brackets away.
-func plainAddress(s string) string {
+// PlainAddress takes the IPv4 address out of a mapped one, and the brackets away.
+func PlainAddress(s string) string {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
 	if v4, ok := strings.CutPrefix(s, "::ffff:"); ok && strings.Count(v4, ".") == 3 {
 		return v4
@@ -116,9 +118,9 @@ func plainAddress(s string) string {
 // addressPort splits "192.0.2.1:22" and "[2001:db8::1]:22".
 func addressPort(s string) (address, port string) {
 	if i := strings.LastIndexByte(s, ':'); i > 0 && isNumber(s[i+1:]) && (strings.Count(s, ":") == 1 || s[i-1] == ']' || strings.HasPrefix(s, "::ffff:") && strings.Count(s, ":") == 4) {
-		return plainAddress(s[:i]), s[i+1:]
+		return PlainAddress(s[:i]), s[i+1:]
 	}
-	return plainAddress(s), ""
+	return PlainAddress(s), ""
 }
 
 // fromPort finds the last " from ADDRESS port NUMBER" of s. What stands before
@@ -134,7 +136,7 @@ func fromPort(s string) (before, address, port, after string, ok bool) {
 		if number, isPort := strings.CutPrefix(rest, "port "); found && isPort {
 			port, after, _ := strings.Cut(number, " ")
 			if port = strings.TrimSuffix(port, ":"); isNumber(port) {
-				return s[:i], plainAddress(address), port, after, true
+				return s[:i], PlainAddress(address), port, after, true
 			}
 		}
 		end = i
@@ -151,7 +153,7 @@ func from(s string) (before, address, port, after string, ok bool) {
 		return "", "", "", "", false
 	}
 	address, after, _ = strings.Cut(s[i+len(" from "):], " ")
-	return s[:i], plainAddress(address), "", after, true
+	return s[:i], PlainAddress(address), "", after, true
 }
 
 // putLogin sets the account and where a login came from, and says so if there is no such account.
@@ -258,7 +260,7 @@ func sshd(text string, f fields) string {
 	case "ROOT":
 		if who, ok := strings.CutPrefix(rest, "LOGIN REFUSED FROM "); ok {
 			address, after, _ := strings.Cut(who, " ")
-			putLogin(f, "root", plainAddress(address), strings.TrimPrefix(after, "port "))
+			putLogin(f, "root", PlainAddress(address), strings.TrimPrefix(after, "port "))
 			return "login-denied"
 		}
 	case "maximum":
@@ -326,11 +328,11 @@ func sshd(text string, f fields) string {
 	case "refused":
 		// The TCP wrappers: "refused connect from example.org (192.0.2.1)".
 		if _, address, ok := cutLast(rest, "("); ok && strings.HasPrefix(rest, "connect from ") {
-			put(f, "address", plainAddress(strings.TrimSuffix(address, ")")))
+			put(f, "address", PlainAddress(strings.TrimSuffix(address, ")")))
 			return "connection-refused"
 		}
 		if address, ok := strings.CutPrefix(rest, "connect from "); ok {
-			put(f, "address", plainAddress(address))
+			put(f, "address", PlainAddress(address))
 			return "connection-refused"
 		}
 	case "Unable", "banner", "Magic", "Bad", "Did", "Protocol", "Corrupted", "ssh_dispatch_run_fatal:", "kex_exchange_identification:",
@@ -341,7 +343,7 @@ func sshd(text string, f fields) string {
 	case "Authentication":
 		if _, ip, ok := strings.Cut(rest, ", ip="); ok {
 			ip, _, _ := strings.Cut(ip, ")")
-			put(f, "address", plainAddress(strings.TrimSuffix(ip, ",")))
+			put(f, "address", PlainAddress(strings.TrimSuffix(ip, ",")))
 			account, _, _ := strings.Cut(strings.TrimPrefix(rest, "tried for "), " ")
 			put(f, "account", account)
 			return "login-denied"
@@ -396,7 +398,7 @@ func peer(s string, f fields) bool {
 	} else {
 		account = ""
 	}
-	putLogin(f, account, plainAddress(address), port)
+	putLogin(f, account, PlainAddress(address), port)
 	return true
 }
 
@@ -651,7 +653,7 @@ func login(text string, f fields) string {
 		for _, sep := range [...]string{" from ", "FROM "} {
 			if _, at, ok := strings.Cut(rest, sep); ok {
 				at, _, _ = strings.Cut(at, " ")
-				put(f, "address", plainAddress(unquote(at)))
+				put(f, "address", PlainAddress(unquote(at)))
 			}
 		}
 		if _, tty, ok := strings.Cut(" "+rest, " on "); ok {
@@ -681,7 +683,7 @@ func login(text string, f fields) string {
 		case "BY":
 			account = value
 		case "FROM":
-			put(f, "address", plainAddress(value))
+			put(f, "address", PlainAddress(value))
 		}
 	}
 	if account == "" {
@@ -794,7 +796,7 @@ func pam(service, text string, f fields) string {
 	case strings.HasPrefix(text, "access denied for user "):
 		account, host, _ := strings.Cut(text[len("access denied for user "):], " from ")
 		put(f, "account", strings.Trim(account, "`'"))
-		put(f, "address", plainAddress(strings.Trim(host, "`'")))
+		put(f, "address", PlainAddress(strings.Trim(host, "`'")))
 		return "login-denied"
 	case strings.HasPrefix(text, "Consecutive login failures for user "):
 		account, _, _ := strings.Cut(text[len("Consecutive login failures for user "):], " ")
@@ -822,7 +824,7 @@ func pamValues(text string, f fields) {
 		case "user":
 			f["account"] = value
 		case "rhost":
-			f["address"] = plainAddress(value)
+			f["address"] = PlainAddress(value)
 		case "ruser":
 			f["by"] = value
 		case "logname":
