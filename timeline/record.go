@@ -50,13 +50,14 @@ const (
 
 // Record is one thing that the image says.
 type Record struct {
-	Kind     string
-	Summary  string            // one line for people; hostile bytes are escaped when it is printed, not here
-	Stamps   []Stamp           // none where the source has no times
-	Fields   map[string]string // what rules and searches look at; keys are lower_case, the field's standard words
-	File     *File             // of KindFile and KindChange: the inode; nil in others
-	Change   *Change           // of KindChange
-	Evidence Evidence
+	Kind      string
+	Extractor string            // the name of the extractor that read it; "" of what no extractor did
+	Summary   string            // one line for people; hostile bytes are escaped when it is printed, not here
+	Stamps    []Stamp           // none where the source has no times
+	Fields    map[string]string // what rules and searches look at; keys are lower_case, the field's standard words
+	File      *File             // of KindFile and KindChange: the inode; nil in others
+	Change    *Change           // of KindChange
+	Evidence  Evidence
 }
 
 // Stamp is one time of a record.

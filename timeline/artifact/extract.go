@@ -141,6 +141,7 @@ func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p str
 	}
 	if src != nil {
 		for r, err := range e.Run(ctx, src) {
+			r.Extractor = e.Name
 			if !send(item{r, err}) {
 				return
 			}
