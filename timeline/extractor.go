@@ -42,6 +42,9 @@ type Source struct {
 	// Sibling opens another file of the server by its path, for formats that
 	// need two (passwd and shadow). It gives nil if there is none.
 	Sibling func(path string) *Source
+	// Symlink gives a symbolic link itself: its Target and its inode, no Data. It
+	// gives nil if the path is none.
+	Symlink func(path string) *Source
 	// Glob lists the server's files that a pattern of path.Match fits, sorted, for
 	// formats that are read together with others: a configuration and what it includes.
 	Glob func(pattern string) []string
@@ -68,6 +71,14 @@ func (s *Source) Open(path string) *Source {
 		return nil
 	}
 	return s.Sibling(path)
+}
+
+// Link gives the symbolic link at path, as itself; nil if there is none.
+func (s *Source) Link(path string) *Source {
+	if s.Symlink == nil {
+		return nil
+	}
+	return s.Symlink(path)
 }
 
 // Files lists the server's files that a pattern fits, sorted.

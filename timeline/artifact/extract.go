@@ -152,12 +152,19 @@ func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p str
 
 // openAs makes the source of a file, or of a link if the extractor reads those.
 func openAs(h *host.Host, e *timeline.Extractor, p string) (*timeline.Source, error) {
-	if !e.Links {
-		return Open(h, p)
+	if e.Links {
+		if s, err := openLink(h, p); s != nil || err != nil {
+			return s, err
+		}
 	}
+	return Open(h, p)
+}
+
+// openLink makes the source of a symbolic link; nil if the path is none.
+func openLink(h *host.Host, p string) (*timeline.Source, error) {
 	node, in, real, err := h.Find(p, false)
-	if err != nil || in.Mode.Type() != filesystem.Symlink {
-		return Open(h, p)
+	if err != nil || node.Mount == nil || in.Mode.Type() != filesystem.Symlink {
+		return nil, nil
 	}
 	target, err := node.Mount.FS.Link(in)
 	if err != nil {
@@ -184,6 +191,13 @@ func source(h *host.Host, p string, in *filesystem.Inode) *timeline.Source {
 		Path: p, Account: h.Account(p), Inode: in, Zone: zone, Glob: h.Glob,
 		Sibling: func(name string) *timeline.Source {
 			other, err := Open(h, name)
+			if err != nil {
+				return nil
+			}
+			return other
+		},
+		Symlink: func(name string) *timeline.Source {
+			other, err := openLink(h, name)
 			if err != nil {
 				return nil
 			}
