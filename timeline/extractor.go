@@ -21,6 +21,18 @@ type Extractor struct {
 	// for any number of directories, none included. Two patterns may name the
 	// same file; it is read once.
 	Paths []string
+	// Named reads one configuration file of the server and gives more patterns, in
+	// the form of Paths: the files that the server was told to use, wherever they
+	// are. It may open other files (what a configuration includes), and is pure as
+	// Run is. NamedIn are the patterns of the configuration files. [Rotated] makes
+	// the patterns of a log with those rotated from it, [Literal] that of any other
+	// name. A file that the Paths of another extractor fit stays with that one,
+	// whatever a configuration says.
+	Named   func(s *Source) []string
+	NamedIn []string
+	// Rest says that the patterns are broad, and that files that any other
+	// extractor reads are not meant.
+	Rest bool
 	// Links says that symbolic links are read too, as themselves: their Source
 	// has a Target and no Data. Without it a link stands for the file that it leads to.
 	Links bool

@@ -520,13 +520,11 @@ func (v *investigator) artifactBytes() int64 {
 	total := int64(0)
 	seen := map[host.Node]bool{}
 	for _, e := range artifact.All {
-		for _, pattern := range e.Paths {
-			for _, p := range v.host.Glob(pattern) {
-				n, in, _, err := v.host.Find(p, true)
-				if err == nil && n.Mount != nil && !seen[n] && in.Mode.Type() == filesystem.Regular {
-					seen[n] = true
-					total += in.Size
-				}
+		for _, p := range artifact.Files(v.host, e) {
+			n, in, _, err := v.host.Find(p, true)
+			if err == nil && n.Mount != nil && !seen[n] && in.Mode.Type() == filesystem.Regular {
+				seen[n] = true
+				total += in.Size
 			}
 		}
 	}

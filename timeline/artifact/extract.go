@@ -3,14 +3,17 @@ package artifact
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
+	"path"
 	"runtime"
 	"slices"
+	"strings"
 
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
@@ -19,7 +22,7 @@ import (
 )
 
 // Extract runs extractors over a server's files: each extractor in turn, its
-// files sorted by path, each file once however many names it has. Several files
+// files in the order of [Files], each file once however many names it has. Several files
 // are read at a time; the records come in that order all the same.
 //
 // An error of a file that cannot be read, or of a part of it, does not end the
@@ -30,8 +33,9 @@ func Extract(ctx context.Context, h *host.Host, list []*timeline.Extractor) iter
 		path      string
 	}
 	var jobs []job
+	plan := planner{host: h}
 	for _, e := range list {
-		for _, p := range pathsOf(h, e) {
+		for _, p := range plan.files(e) {
 			jobs = append(jobs, job{e, p})
 		}
 	}
@@ -76,22 +80,51 @@ type item struct {
 // batchSize is how many items go from one goroutine to the other at a time.
 const batchSize = 256
 
-// pathsOf lists the files of an extractor. One file under two names is listed
-// under the first.
-func pathsOf(h *host.Host, e *timeline.Extractor) []string {
+// Files lists the files of the server that an extractor reads: of its Paths and
+// of those that the server's configuration names. One file under two names is
+// listed under the first. They are sorted by path, but the logs that were rotated
+// from one stand together, the oldest first.
+func Files(h *host.Host, e *timeline.Extractor) []string {
+	return (&planner{host: h}).files(e)
+}
+
+// planner finds the files of several extractors.
+type planner struct {
+	host  *host.Host
+	named map[*timeline.Extractor][]string // patterns
+	homes []string
+}
+
+func (pl *planner) files(e *timeline.Extractor) []string {
+	h := pl.host
 	var paths []string
 	for _, pattern := range e.Paths {
 		paths = append(paths, h.Glob(pattern)...)
+	}
+	for _, pattern := range pl.patterns(e) {
+		for _, p := range h.Glob(pattern) {
+			if !pl.others(e, p, false) {
+				paths = append(paths, p)
+			}
+		}
+	}
+	if e.Rest {
+		paths = slices.DeleteFunc(paths, func(p string) bool { return pl.others(e, p, true) })
 	}
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
 	named := slices.Clone(paths)
 	seen := map[host.Node]bool{}
+	changed := map[string]filesystem.Time{}
 	paths = slices.DeleteFunc(paths, func(p string) bool {
-		node, in, _, err := h.Find(p, true)
+		node, in, real, err := h.Find(p, true)
 		if err != nil || in == nil || node.Mount == nil {
 			return err == nil || !reportable(err)
 		}
+		if e.Rest && real != p && pl.others(e, real, true) {
+			return true
+		}
+		changed[p] = in.Times.Modified
 		twice := seen[node]
 		seen[node] = true
 		return twice || in.Mode.Type() != filesystem.Regular
@@ -100,6 +133,157 @@ func pathsOf(h *host.Host, e *timeline.Extractor) []string {
 		paths = append(paths, linksOf(h, named)...)
 		slices.Sort(paths)
 		paths = slices.Compact(paths)
+	}
+	return inOrder(paths, changed)
+}
+
+// maxNamed bounds how many patterns the configuration files of one extractor
+// may give.
+const maxNamed = 4096
+
+// patterns are those that the server's configuration gives for an extractor.
+func (pl *planner) patterns(e *timeline.Extractor) []string {
+	if e.Named == nil {
+		return nil
+	}
+	if list, ok := pl.named[e]; ok {
+		return list
+	}
+	var list []string
+	for _, pattern := range e.NamedIn {
+		for _, p := range pl.host.Glob(pattern) {
+			s, _ := Open(pl.host, p) // what cannot be read is said by the extractor of configurations
+			if s == nil || s.Inode.Mode.Type() != filesystem.Regular {
+				continue
+			}
+			for _, found := range e.Named(s) {
+				if usable(found) && len(list) < maxNamed {
+					list = append(list, found)
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	if pl.named == nil {
+		pl.named = map[*timeline.Extractor][]string{}
+	}
+	pl.named[e] = list
+	return list
+}
+
+// usable tells patterns that may be asked for. One from a configuration is not to
+// search the whole server, nor what the running kernel showed.
+func usable(pattern string) bool {
+	if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "**") || path.Clean(pattern) != pattern {
+		return false
+	}
+	for _, dir := range [...]string{"/dev/", "/proc/", "/sys/"} {
+		if strings.HasPrefix(pattern, dir) {
+			return false
+		}
+	}
+	return len(pattern) > 1 && len(pattern) < 4096 && (pattern[0] == '/' || strings.HasPrefix(pattern, "~/"))
+}
+
+// others tells whether another extractor reads a path, by its own patterns or
+// also by those that configurations give.
+func (pl *planner) others(e *timeline.Extractor, p string, configured bool) bool {
+	for _, o := range All {
+		if o == e || o.Rest {
+			continue
+		}
+		patterns := o.Paths
+		if configured {
+			patterns = append(slices.Clip(patterns), pl.patterns(o)...)
+		}
+		for _, pattern := range patterns {
+			if pl.fits(pattern, p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fits tells whether a pattern of an extractor fits a path.
+func (pl *planner) fits(pattern, p string) bool {
+	rest, ok := strings.CutPrefix(pattern, "~/")
+	if !ok {
+		return fits(strings.Split(pattern, "/"), strings.Split(p, "/"))
+	}
+	if pl.homes == nil {
+		pl.homes = []string{}
+		for _, home := range pl.host.Homes() {
+			pl.homes = append(pl.homes, strings.TrimSuffix(home.Path, "/")+"/")
+		}
+	}
+	for _, home := range pl.homes {
+		if below, ok := strings.CutPrefix(p, home); ok && fits(strings.Split(rest, "/"), strings.Split(below, "/")) {
+			return true
+		}
+	}
+	return false
+}
+
+func fits(pattern, name []string) bool {
+	for i, elem := range pattern {
+		if elem == "**" {
+			for j := i; j < len(name); j++ {
+				if fits(pattern[i+1:], name[j:]) {
+					return true
+				}
+			}
+			return i == len(pattern)-1
+		}
+		if i >= len(name) {
+			return false
+		}
+		if ok, _ := path.Match(elem, name[i]); !ok {
+			return false
+		}
+	}
+	return len(name) == len(pattern)
+}
+
+// inOrder sorts paths: the logs of a family stand together, the oldest first. Where
+// some are named by their day and some by numbers, their modification times
+// tell, if all have one.
+func inOrder(paths []string, changed map[string]filesystem.Time) []string {
+	type log struct {
+		path string
+		timeline.Rotation
+	}
+	logs := make([]log, len(paths))
+	for i, p := range paths {
+		logs[i] = log{p, timeline.RotationOf(p)}
+	}
+	slices.SortFunc(logs, func(a, b log) int { return cmp.Or(a.Compare(b.Rotation), cmp.Compare(a.path, b.path)) })
+	for i := 0; i < len(logs); {
+		dated, numbered, timed := false, false, true
+		j := i
+		for ; j < len(logs) && logs[j].Family == logs[i].Family; j++ {
+			dated = dated || logs[j].Date != ""
+			numbered = numbered || logs[j].Date == "" && logs[j].Number >= 0
+			timed = timed && changed[logs[j].path].Known
+		}
+		if dated && numbered && timed {
+			live := func(l log) bool { return l.Date == "" && l.Number < 0 }
+			slices.SortStableFunc(logs[i:j], func(a, b log) int {
+				if live(a) != live(b) {
+					if live(a) {
+						return 1
+					}
+					return -1
+				}
+				ta, tb := changed[a.path], changed[b.path]
+				return cmp.Or(cmp.Compare(ta.Sec, tb.Sec), cmp.Compare(ta.Nsec, tb.Nsec))
+			})
+		}
+		i = j
+	}
+	for i := range logs {
+		paths[i] = logs[i].path
 	}
 	return paths
 }
@@ -173,9 +357,10 @@ func openLink(h *host.Host, p string) (*timeline.Source, error) {
 	s := source(h, p, in)
 	s.Target, s.Data = string(target), bytes.NewReader(nil)
 	s.Place = func(_, _ int64, line int) timeline.Evidence {
+		image, at := node.Mount.Place(in.Offset)
 		return timeline.Evidence{
-			Image: node.Mount.Image, Volume: node.Mount.Volume.Slot, Inode: node.Inum, Path: real,
-			Offset: node.Mount.ImageOffset(in.Offset), Length: int64(len(in.Raw)), Line: line,
+			Image: image, Volume: node.Mount.Volume.Slot, Inode: node.Inum, Path: real,
+			Offset: at, Length: int64(len(in.Raw)), Line: line,
 		}
 	}
 	return s, nil
@@ -235,9 +420,9 @@ func Open(h *host.Host, p string) (*timeline.Source, error) {
 
 // place gives a range of a file as evidence. Of a packed file it is the whole.
 func place(f *host.File, packed string, offset, length int64, line int) timeline.Evidence {
-	at, n := f.Place(offset, length)
+	image, at, n := f.Place(offset, length)
 	return timeline.Evidence{
-		Image: f.Mount.Image, Volume: f.Mount.Volume.Slot, Inode: f.Inode.Inum, Path: f.Path,
+		Image: image, Volume: f.Mount.Volume.Slot, Inode: f.Inode.Inum, Path: f.Path,
 		Offset: at, Length: n, Line: line, Packed: packed,
 	}
 }
