@@ -14,10 +14,10 @@ type Tree struct {
 	FS     filesystem.FileSystem
 	Index  *filesystem.Index
 	Point  string // where it is mounted: "/", "/var"
-	Image  string // the evidence file's name
 	Volume string // the volume's slot
-	// ImageOffset turns an offset in the file system into one in the image.
-	ImageOffset func(int64) int64
+	// Place turns an offset in the file system into the image that holds it and
+	// the offset there; -1 stays -1.
+	Place func(off int64) (image string, offset int64)
 }
 
 // Batches calls work for every name of every inode, on several goroutines, and
@@ -152,7 +152,8 @@ func (w *walk) file(in *filesystem.Inode, f *File, ev *Evidence) {
 		target, _ := w.FS.Link(in)
 		f.Target = string(target)
 	}
-	*ev = Evidence{Image: w.Image, Volume: w.Volume, Inode: in.Inum, Offset: w.ImageOffset(in.Offset), Length: int64(len(in.Raw))}
+	*ev = Evidence{Volume: w.Volume, Inode: in.Inum, Length: int64(len(in.Raw))}
+	ev.Image, ev.Offset = w.Place(in.Offset)
 }
 
 // nameless decides what an inode without a name is shown as: the root, an
@@ -180,7 +181,9 @@ func (w *walk) rest(emit func(*File, *Evidence)) {
 		}
 		name := w.Index.At(n)
 		f := File{Path: w.prefix + name.Path, Inode: w.Index.Inum(n), Type: name.Type, Deleted: name.Deleted, Unalloc: true}
-		emit(&f, &Evidence{Image: w.Image, Volume: w.Volume, Inode: name.Parent, Path: f.Path, Offset: w.ImageOffset(name.Offset), Length: int64(entryLength(name.Path))})
+		ev := Evidence{Volume: w.Volume, Inode: name.Parent, Path: f.Path, Length: int64(entryLength(name.Path))}
+		ev.Image, ev.Offset = w.Place(name.Offset)
+		emit(&f, &ev)
 	}
 }
 

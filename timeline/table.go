@@ -27,7 +27,7 @@ type Table struct {
 }
 
 // A row is packed by hand, little-endian: inum 8, size 8, offset of the inode in
-// the image 8, position in the index 4, uid 4, gid 4, links 4, flags 4, mode 2,
+// its file system 8, position in the index 4, uid 4, gid 4, links 4, flags 4, mode 2,
 // type 1, bits 1, known times 1, tree 1, length of the evidence 2, then five times of 8 and 4 bytes.
 const (
 	rowSize      = 112
@@ -77,7 +77,7 @@ func NewTable(ctx context.Context, trees []*Tree, damage func(*Tree, error)) (*T
 			if !seen {
 				name := tree.Index.At(n)
 				f := File{Inode: tree.Index.Inum(n), Type: name.Type, Deleted: name.Deleted, Unalloc: true}
-				t.add(appendRow(nil, byte(id), &f, uint32(n), tree.ImageOffset(name.Offset), entryLength(name.Path)))
+				t.add(appendRow(nil, byte(id), &f, uint32(n), name.Offset, entryLength(name.Path)))
 			}
 		}
 		if t.rows >= math.MaxUint32 {
@@ -109,17 +109,16 @@ func (t *Table) row(i int) []byte {
 
 func (w *walk) appendRows(buf []byte, tree byte, in *filesystem.Inode) []byte {
 	f := fileOf(in)
-	offset := w.ImageOffset(in.Offset)
 	lo, hi := w.Index.Range(in.Inum)
 	if lo == hi {
 		if w.nameless(in, &f) {
-			buf = appendRow(buf, tree, &f, rowNameless, offset, len(in.Raw))
+			buf = appendRow(buf, tree, &f, rowNameless, in.Offset, len(in.Raw))
 		}
 		return buf
 	}
 	for n := lo; n < hi; n++ {
 		w.name(n, &f)
-		buf = appendRow(buf, tree, &f, uint32(n), offset, len(in.Raw))
+		buf = appendRow(buf, tree, &f, uint32(n), in.Offset, len(in.Raw))
 	}
 	return buf
 }
@@ -183,7 +182,8 @@ func (t *Table) file(i int, f *File, ev *Evidence, path *[]byte) {
 			f.Target = string(target)
 		}
 	}
-	*ev = Evidence{Image: tree.Image, Volume: tree.Volume, Inode: f.Inode, Path: f.Path, Offset: int64(le.Uint64(row[16:])), Length: int64(le.Uint16(row[50:]))}
+	*ev = Evidence{Volume: tree.Volume, Inode: f.Inode, Path: f.Path, Length: int64(le.Uint16(row[50:]))}
+	ev.Image, ev.Offset = tree.Place(int64(le.Uint64(row[16:])))
 }
 
 func (t *Table) appendPath(dst []byte, i int) []byte {

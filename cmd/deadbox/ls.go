@@ -593,7 +593,7 @@ func (l *lister) printJSON(x *listed) error {
 	}
 	more := jsonListed{Volume: l.mount.Volume.Slot, NameType: x.entry.Type.String(), Realloc: x.realloc(), Encrypted: x.entry.Encrypted}
 	if x.entry.Offset >= 0 {
-		offset := l.mount.ImageOffset(x.entry.Offset)
+		_, offset := l.mount.Place(x.entry.Offset)
 		more.Offset = &offset
 	}
 	return l.o.jsonFile(&f, more)

@@ -170,7 +170,7 @@ func (t *timeliner) index(m *host.Mount) {
 }
 
 func treeOf(m *host.Mount, index *filesystem.Index) *timeline.Tree {
-	return &timeline.Tree{FS: m.FS, Index: index, Point: m.Point, Image: m.Image, Volume: m.Volume.Slot, ImageOffset: m.ImageOffset}
+	return &timeline.Tree{FS: m.FS, Index: index, Point: m.Point, Volume: m.Volume.Slot, Place: m.Place}
 }
 
 func (t *timeliner) damage(tree *timeline.Tree, err error) {

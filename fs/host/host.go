@@ -25,13 +25,21 @@ type Mount struct {
 	How    string            // why it stands there: "its fstab names UUID=...", ...
 }
 
-// ImageOffset turns an offset from the start of the file system into one
-// from the start of the image; -1 stays -1.
-func (m *Mount) ImageOffset(off int64) int64 {
+// Place turns an offset from the start of the file system into one from the
+// start of an image, and names the image. Of a volume that is composed of parts of
+// several disks it is the one that holds the byte; what has no place is -1.
+func (m *Mount) Place(off int64) (image string, offset int64) {
+	image, offset, _ = m.PlaceRange(off, 1)
+	return image, offset
+}
+
+// PlaceRange is Place of a range of the file system. n is how many of its
+// bytes lie together on the image from offset on.
+func (m *Mount) PlaceRange(off, length int64) (image string, offset, n int64) {
 	if off < 0 {
-		return -1
+		return m.Image, -1, 0
 	}
-	return m.Volume.Offset + off
+	return m.Image, m.Volume.Offset + off, length
 }
 
 // Room is how many bytes of the volume the evidence holds; 0 if that is not
@@ -42,6 +50,8 @@ func (m *Mount) Room() int64 { return max(m.Volume.Length-m.Volume.Missing, 0) }
 type Host struct {
 	Mounts   []*Mount // the root first, then by Point
 	Absent   []Absent // file systems that fstab names and that no source holds
+	Binds    []Bind   // directories that the running server shows once more at another place
+	Others   []Other  // systems of their own on other volumes
 	Name     string   // /etc/hostname, or what older systems have in its place
 	OS       string   // PRETTY_NAME of os-release, or what older release files say
 	OSID     string   // ID of os-release: "debian"
@@ -59,6 +69,8 @@ type Host struct {
 
 	packageOnce sync.Once
 	packages    *PackageSet
+	treesOnce   sync.Once
+	trees       []Subtree
 	rootsOnce   sync.Once
 	roots       []string
 }
@@ -70,6 +82,21 @@ type Absent struct {
 	Spec  string // the first field: "UUID=..."
 	Point string
 	Type  string // as fstab says: "ext4", "xfs", "nfs"
+}
+
+// Bind is a bind mount: what lies below From shows at Point too.
+type Bind struct {
+	From, Point string
+	Source      string // what says so: "fstab line 7"
+}
+
+// Other is a system that another volume holds: a second installation, an old
+// root, a rescue system.
+type Other struct {
+	Image string // the evidence file's name
+	Slot  string // of the volume
+	OS    string // "" if it does not say
+	Name  string // host name; "" if it does not say
 }
 
 // Account is a line of /etc/passwd.
@@ -105,4 +132,10 @@ func (e *PathError) Unwrap() error { return e.Err }
 // pathError gives err the place of a path on a mount.
 func (m *Mount) pathError(path string, n filesystem.Inum, err error) error {
 	return &PathError{Image: m.Image, Volume: m.Volume.Slot, Path: path, Inode: n, Err: err}
+}
+
+// ImageOffset is the offset that Place gives.
+func (m *Mount) ImageOffset(off int64) int64 {
+	_, offset := m.Place(off)
+	return offset
 }

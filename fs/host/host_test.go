@@ -399,7 +399,7 @@ func TestPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		off, n := f.Place(from, length)
+		_, off, n := f.Place(from, length)
 		if wantLen == 0 {
 			if off != -1 || n != 0 {
 				t.Errorf("%s %d+%d is at %d+%d, want nowhere", p, from, length, off, n)

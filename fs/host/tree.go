@@ -401,13 +401,13 @@ func open(n Node, in *filesystem.Inode, name, real string) (*File, error) {
 	return &File{Path: name, Real: real, Mount: n.Mount, Inode: in, Content: c}, nil
 }
 
-// Place turns a range of the file's content into a range of the image. Where
+// Place turns a range of the file's content into a range of an image. Where
 // the range lies in several pieces, it is the first of them; offset is -1 where
 // nothing stands on the disk: in a hole, in a run that was never written, past the
 // end.
-func (f *File) Place(from, length int64) (offset, n int64) {
+func (f *File) Place(from, length int64) (image string, offset, n int64) {
 	if from < 0 || length <= 0 || from >= f.Size() {
-		return -1, 0
+		return f.Mount.Image, -1, 0
 	}
 	length = min(length, f.Size()-from)
 	list := f.Extents()
@@ -418,7 +418,7 @@ func (f *File) Place(from, length int64) (offset, n int64) {
 		return 1
 	})
 	if i == len(list) || list[i].Logical > from || !onDisk(list[i]) {
-		return -1, 0
+		return f.Mount.Image, -1, 0
 	}
 	e := list[i]
 	start := e.Offset + from - e.Logical
@@ -429,7 +429,7 @@ func (f *File) Place(from, length int64) (offset, n int64) {
 		}
 		end += next.Length
 	}
-	return f.Mount.ImageOffset(start), min(length, end-start)
+	return f.Mount.PlaceRange(start, min(length, end-start))
 }
 
 func onDisk(e filesystem.Extent) bool {

@@ -419,7 +419,7 @@ func TestUnreadable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		from, n := f.Place(100<<10, 1024)
+		_, from, n := f.Place(100<<10, 1024)
 		return from, from + n
 	}
 	for _, side := range []string{"image", "baseline"} {

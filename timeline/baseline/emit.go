@@ -94,7 +94,7 @@ func (d *differ) emit(c *change, yield func(timeline.Record, error) bool) bool {
 	}
 	rec.Evidence = timeline.Evidence{Image: whose.Mount.Image, Volume: whose.Mount.Volume.Slot, Inode: whose.Inum, Path: c.path, Offset: -1}
 	if in != nil {
-		rec.Evidence.Offset = whose.Mount.ImageOffset(in.Offset)
+		rec.Evidence.Image, rec.Evidence.Offset = whose.Mount.Place(in.Offset)
 		rec.Evidence.Length = int64(len(in.Raw))
 	}
 	if out.What != Deleted && in != nil && in.Times.Changed.Known {
