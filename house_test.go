@@ -31,6 +31,8 @@ var house = []struct {
 	{"internal/unpack", nil},
 	{"internal/sqlite", nil},
 	{"internal/logmsg", nil},
+	{"internal/logtime", nil},
+	{"internal/webconf", nil},
 	{"fs/filesystem", nil},
 	{"fs/ext4", []string{"fs/filesystem", "internal/inorder"}},
 	{"fs/tree", []string{"fs/filesystem", "internal/unpack"}},

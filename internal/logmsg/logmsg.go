@@ -30,9 +30,10 @@ func baseProgram(p string) string {
 // it is none of those that are known, and whether it concerns authentication or
 // accounts. Fields have the names that records use.
 func Decode(program, text string, f fields) (action string, auth bool) {
+	whole := program
 	program = baseProgram(program)
 	if inner, n, ok := repeated(text); ok {
-		action, auth = Decode(program, inner, f)
+		action, auth = Decode(whole, inner, f)
 		f["count"] = n
 		return action, auth
 	}
@@ -66,11 +67,14 @@ func Decode(program, text string, f fields) (action string, auth bool) {
 	case "cron", "crond", "crontab", "anacron", "fcron", "atd":
 		return cron(program, text, f), false
 	case "kernel":
+		if packet(text, f) {
+			return "packet", false
+		}
 		return kernel(text), false
 	case "rsyslogd", "syslogd", "syslog-ng", "exiting":
 		return logger(text), false
 	}
-	return "", false
+	return services(whole, text, f)
 }
 
 // repeated reads rsyslog's "message repeated 3 times: [ text]".
