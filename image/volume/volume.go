@@ -3,7 +3,8 @@
 //
 // [Find] reads MBR tables, the chain of extended boot records, and GPT, in
 // sectors of 512 and of 4096 bytes, and takes an image without a table as one
-// bare volume. [Probe] says what a volume's bytes say it holds.
+// bare volume. [Probe] says what a volume's bytes say it holds. [Compose] puts
+// the volumes of LVM2 and of Linux md together, over one image or several.
 //
 // Offsets are bytes from the start of the image unless they say otherwise.
 package volume
@@ -16,7 +17,8 @@ import (
 )
 
 // Volume is one run of bytes of the image that a partition table names, that
-// lies between partitions, or that is a bare file system.
+// lies between partitions, or that is a bare file system; or, as [Compose] gives
+// it, one that is put together of such runs.
 type Volume struct {
 	Index     int    // place in Layout.Volumes, from 1
 	Slot      string // "gpt:1", "mbr:5", "bare", "gap:1": stable names for --volume and for evidence
@@ -31,20 +33,38 @@ type Volume struct {
 	UUID      string // of the GPT entry, or MBR disk signature and number as Linux's PARTUUID
 	Bootable  bool
 	Found     Signature // what its first bytes say it holds
+
+	// Of a composed volume. Its Offset is that of its first byte in the image
+	// that this stands in, -1 if it is missing; Missing counts the bytes that no disk
+	// at hand has.
+	Parts []Part // in logical order; nil for a plain volume
+	Group string // Group.Slot of what it belongs to: "lvm:vg0", "md:0"
+
+	dev   device // nil for a plain volume
+	disks []Disk
 }
 
 // ImageOffset turns an offset from the start of the volume into one from the
-// start of the image; -1 stays -1, for what has no place.
+// start of the image; -1 stays -1, for what has no place. Of a composed volume
+// it is the image that Place names.
 func (v *Volume) ImageOffset(off int64) int64 {
 	if off < 0 {
 		return -1
+	}
+	if v.dev != nil {
+		_, off = v.Place(off)
+		return off
 	}
 	return v.Offset + off
 }
 
 // Reader reads the volume out of the image. Its size is Length: reading
-// bytes that are missing gives what the image gives past its end.
+// bytes that are missing gives what the image gives past its end. A composed
+// volume is read out of the disks that Compose was given.
 func (v *Volume) Reader(image io.ReaderAt) *io.SectionReader {
+	if v.dev != nil {
+		return v.ReaderOf(nil)
+	}
 	return io.NewSectionReader(image, v.Offset, v.Length)
 }
 
@@ -65,12 +85,19 @@ type Layout struct {
 // that lies outside of the image.
 type DamageError struct {
 	Structure string // "GPT header", "extended boot record", ...
-	Offset    int64  // from the start of the image
+	Image     string // which of several it is in; "" if there is only one
+	Offset    int64  // from the start of the image; -1 if it has no place
 	Reason    string
 	Err       error // of the read, if it was one
 }
 
 func (e *DamageError) Error() string {
+	if e.Offset < 0 {
+		return fmt.Sprintf("%s: %s", e.Structure, e.Reason)
+	}
+	if e.Image != "" {
+		return fmt.Sprintf("%s at byte %d of %s: %s", e.Structure, e.Offset, e.Image, e.Reason)
+	}
 	return fmt.Sprintf("%s at byte %d: %s", e.Structure, e.Offset, e.Reason)
 }
 
