@@ -5,6 +5,7 @@ package artifact
 import (
 	"deadbox/timeline"
 	"deadbox/timeline/artifact/accounts"
+	"deadbox/timeline/artifact/auditd"
 	"deadbox/timeline/artifact/authorizedkeys"
 	"deadbox/timeline/artifact/cron"
 	"deadbox/timeline/artifact/settings"
@@ -18,6 +19,7 @@ var All = []*timeline.Extractor{
 	&accounts.Accounts,
 	&accounts.Groups,
 	&authorizedkeys.Extractor,
+	&auditd.Extractor,
 	&cron.Extractor,
 	&settings.Extractor,
 	&shellhistory.Extractor,

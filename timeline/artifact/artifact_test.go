@@ -74,6 +74,7 @@ func TestPaths(t *testing.T) {
 		"/var/log/apache2/access.log": "web-access", "/var/log/apache2/access.log.14.gz": "web-access", "/var/log/apache2/error.log": "", "/var/log/apache2/other_vhosts_access.log": "web-access",
 		"/var/log/apache2/example.org-ssl-access.log.1": "web-access", "/var/log/httpd/access_log-20240101": "web-access", "/var/log/httpd/error_log": "", "/var/log/httpd/ssl_access_log": "web-access",
 		"/var/log/nginx/access.log": "web-access", "/var/log/nginx/error.log": "", "/var/log/nginx/site/access.log": "web-access", "/var/www/example.org/logs/access.log": "web-access",
+		"/var/log/audit/audit.log": "auditd", "/var/log/audit/audit.log.4": "auditd",
 		"/etc/passwd": "accounts", "/etc/shadow": "accounts", "/etc/passwd-": "", "/etc/group": "groups",
 		"/root/.ssh/authorized_keys": "authorized-keys", "/home/gone/.ssh/authorized_keys2": "authorized-keys",
 		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron settings", "/etc/cron.allow": "",
