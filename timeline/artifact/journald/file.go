@@ -20,7 +20,9 @@ const (
 	payloadFactor = 64
 	payloadFree   = 1 << 30
 	// cacheBits and cacheValue bound the memory for shared payloads.
-	cacheBits  = 14
+	cacheBits = 14
+	// maxIgnored is the largest payload of no interest that is compared with its hash.
+	maxIgnored = 64 << 10
 	cacheValue = 1 << 10
 	// resyncStep is how many bytes are looked at between two looks at the context.
 	resyncStep = 1 << 20
@@ -641,9 +643,9 @@ func (j *journal) payload(item uint64, wanted func(name []byte) int) (id int, va
 		if p, err = j.pages.at(at, int(min(length, 80))); err != nil {
 			return -1, "", at, 0, err
 		}
-		if id = fieldOf(p, wanted); id == -1 {
+		if id = fieldOf(p, wanted); id == -1 && length > maxIgnored {
 			*slot = cached{offset: item, id: -1}
-			return -1, "", 0, 0, nil
+			return -1, "", at, 0, nil
 		}
 		n := min(length, maxPayload)
 		if j.budget -= n; j.budget < 0 {
@@ -660,13 +662,13 @@ func (j *journal) payload(item uint64, wanted func(name []byte) int) (id int, va
 		}
 		packed := p
 		length = 0
-		if n > 64<<10 {
+		if n > maxIgnored {
 			if p, _, err = j.unpack.unpack(flags, packed, headPayload); err != nil {
 				return -1, "", at, 0, err
 			}
 			if id = fieldOf(p, wanted); id == -1 {
 				*slot = cached{offset: item, id: -1}
-				return -1, "", 0, 0, nil
+				return -1, "", at, 0, nil
 			}
 		}
 		var more bool
@@ -679,18 +681,20 @@ func (j *journal) payload(item uint64, wanted func(name []byte) int) (id int, va
 		}
 		whole = !more
 	}
-	if id = fieldOf(p, wanted); id == -1 {
-		*slot = cached{offset: item, id: -1}
-		return -1, "", 0, 0, nil
-	}
-	if id == -2 {
-		return -1, "", at, 0, errName
-	}
+	damaged := whole && j.hashed && j.hash.sum(p) != sum
+	id = fieldOf(p, wanted)
 	switch {
-	case !whole:
+	case id == -2:
+		return -1, "", at, 0, errName
+	case damaged:
+		err = errHash // the name may be what is wrong
+	case id >= 0 && !whole:
 		err = errLong
-	case j.hashed && j.hash.sum(p) != sum:
-		err = errHash
+	case id == -1:
+		*slot = cached{offset: item, id: -1}
+	}
+	if id < 0 {
+		return -1, "", at, 0, err
 	}
 	i := 0
 	for p[i] != '=' {

@@ -16,10 +16,10 @@ import (
 // Extractor yields a record for each entry of a journal file.
 var Extractor = timeline.Extractor{
 	Name: "journald",
-	Doc: `Entries of the systemd journal: message, program, pid, uid, gid, login_uid, host, severity, facility, unit, session, owner_uid, boot,
+	Doc: `Entries of the systemd journal: message, program, pid, uid, gid, auid (who logged in), host, severity, facility, unit, session, owner_uid, boot,
 transport, seqnum, command (the sender's command line, or the one that the message names), path (the sender's executable), and what
-messages about authentication say, as in auth-log. Records of the kernel's audit have kind audit, and type, account, address, tty,
-outcome. Entries that no index of the file names have unindexed "true"; those of which a part could not be read have damaged, with the
+messages about authentication say, as in auth-log. Records of the kernel's audit have kind audit, and type, serial, account,
+address, tty, op, key, outcome, exe as those of auditd. Entries that no index of the file names have unindexed "true"; those of which a part could not be read have damaged, with the
 fields' number. Evidence is the message's own object in the file where it is not compressed, else the entry; entry_offset is that of
 the entry in the file. A sender's own time that differs from the journal's by more than a second is in the stamp's note.
 
@@ -58,6 +58,7 @@ const (
 	fMessageID
 	fContainer
 	fAuditType
+	fAuditSerial
 	fAuditAccount
 	fAuditAddress
 	fAuditHost
@@ -94,6 +95,7 @@ var fieldNames = map[string]int{
 	"MESSAGE_ID":                 fMessageID,
 	"CONTAINER_NAME":             fContainer,
 	"_AUDIT_TYPE_NAME":           fAuditType,
+	"_AUDIT_ID":                  fAuditSerial,
 	"AUDIT_FIELD_ACCT":           fAuditAccount,
 	"AUDIT_FIELD_ADDR":           fAuditAddress,
 	"AUDIT_FIELD_HOSTNAME":       fAuditHost,
@@ -249,7 +251,7 @@ func (m *maker) record(e *entry) timeline.Record {
 	put(f, "uid", v[fUID])
 	put(f, "gid", v[fGID])
 	if v[fLoginUID] != "4294967295" { // not set
-		put(f, "login_uid", v[fLoginUID])
+		put(f, "auid", v[fLoginUID])
 	}
 	put(f, "owner_uid", v[fOwner])
 	put(f, "host", v[fHost])
@@ -261,7 +263,9 @@ func (m *maker) record(e *entry) timeline.Record {
 	put(f, "target", v[fAboutUserUnit])
 	put(f, "session", v[fSession])
 	put(f, "command", v[fCommand])
-	put(f, "path", v[fExe])
+	if rec.Kind != timeline.KindAudit { // there a path is that of a file that was used
+		put(f, "path", v[fExe])
+	}
 	put(f, "container", v[fContainer])
 	put(f, "message_id", v[fMessageID])
 	put(f, "boot", e.bootID())
@@ -334,13 +338,19 @@ func audit(v *[fieldCount]string, f map[string]string) {
 	if kind == "" {
 		kind, _, _ = strings.Cut(v[fMessage], " ")
 	}
+	kind = strings.ToLower(kind)
 	put(f, "type", kind)
-	put(f, "action", strings.ToLower(strings.ReplaceAll(kind, "_", "-")))
+	put(f, "action", kind)
+	if kind == "user_login" {
+		f["action"] = "login"
+	}
+	put(f, "serial", v[fAuditSerial])
+	put(f, "exe", v[fExe])
 	put(f, "account", plain(v[fAuditAccount]))
 	put(f, "address", known(v[fAuditAddress]))
 	put(f, "remote_host", known(v[fAuditHost]))
 	put(f, "tty", known(v[fAuditTerminal]))
-	put(f, "method", plain(v[fAuditOperation]))
+	put(f, "op", plain(v[fAuditOperation]))
 	put(f, "command", plain(v[fAuditCommand]))
 	put(f, "key", known(plain(v[fAuditKey])))
 	switch plain(v[fAuditResult]) {

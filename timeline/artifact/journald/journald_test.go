@@ -385,3 +385,48 @@ func TestForeign(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkJournal reads journals of more than 50 MB, made by systemd's own
+// writer; -v says how long journalctl takes for the same.
+func BenchmarkJournal(b *testing.B) {
+	name, _ := made(b, export(240000))
+	names, err := filepath.Glob(filepath.Join(filepath.Dir(name), "*")) // the writer begins a new file now and then
+	if err != nil {
+		b.Fatal(err)
+	}
+	var files [][]byte
+	var args []string
+	size := 0
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		files = append(files, data)
+		args = append(args, "--file", name)
+		size += len(data)
+	}
+	if _, err := exec.LookPath("journalctl"); err == nil && testing.Verbose() {
+		start := time.Now()
+		if err := exec.Command("journalctl", append(args, "-o", "json", "-q")...).Run(); err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("journalctl -o json: %v for %d bytes", time.Since(start), size)
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for _, data := range files {
+			for _, err := range Extractor.Run(context.Background(), source(data)) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+		}
+		if n != 240000 {
+			b.Fatalf("%d entries", n)
+		}
+	}
+}

@@ -25,13 +25,6 @@ const (
 	incompatKnown = incompatXZ | incompatLZ4 | incompatKeyed | incompatZSTD | incompatCompact
 )
 
-// States of a file.
-const (
-	stateOffline  = 0
-	stateOnline   = 1
-	stateArchived = 2
-)
-
 // Sizes of headers. The file's has grown: 208 bytes before systemd 187, 272
 // since 254.
 const (
@@ -49,17 +42,12 @@ const (
 // rawHeader is struct Header, at the start of the file.
 type rawHeader []byte
 
-func (b rawHeader) signature() string      { return string(b[0:8]) }
-func (b rawHeader) incompatible() uint32   { return le.Uint32(b[12:]) }
-func (b rawHeader) state() uint8           { return b[16] }
-func (b rawHeader) fileID() []byte         { return b[24:40] }
-func (b rawHeader) headerSize() uint64     { return le.Uint64(b[88:]) }
-func (b rawHeader) arenaSize() uint64      { return le.Uint64(b[96:]) }
-func (b rawHeader) entryCount() uint64     { return le.Uint64(b[152:]) }
-func (b rawHeader) firstArray() uint64     { return le.Uint64(b[176:]) } // entry_array_offset
-func (b rawHeader) tailObject() uint64     { return le.Uint64(b[136:]) }
-func (b rawHeader) firstRealtime() uint64  { return le.Uint64(b[184:]) }
-func (b rawHeader) latestRealtime() uint64 { return le.Uint64(b[192:]) }
+func (b rawHeader) signature() string    { return string(b[0:8]) }
+func (b rawHeader) incompatible() uint32 { return le.Uint32(b[12:]) }
+func (b rawHeader) fileID() []byte       { return b[24:40] }
+func (b rawHeader) headerSize() uint64   { return le.Uint64(b[88:]) }
+func (b rawHeader) arenaSize() uint64    { return le.Uint64(b[96:]) }
+func (b rawHeader) firstArray() uint64   { return le.Uint64(b[176:]) } // entry_array_offset
 
 // Types of objects.
 const (
