@@ -36,6 +36,8 @@ type Extractor struct {
 	// Links says that symbolic links are read too, as themselves: their Source
 	// has a Target and no Data. Without it a link stands for the file that it leads to.
 	Links bool
+	// Raw says that packed files are read as they are, not unpacked.
+	Raw bool
 	// Run yields the records of one file. It is pure: no globals, no clock, no
 	// writing. An error concerns one place of the file, and the sequence goes on.
 	Run func(ctx context.Context, f *Source) iter.Seq2[Record, error]

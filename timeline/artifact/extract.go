@@ -341,7 +341,7 @@ func openAs(h *host.Host, e *timeline.Extractor, p string) (*timeline.Source, er
 			return s, err
 		}
 	}
-	return Open(h, p)
+	return open(h, p, !e.Raw)
 }
 
 // openLink makes the source of a symbolic link; nil if the path is none.
@@ -393,7 +393,9 @@ func source(h *host.Host, p string, in *filesystem.Inode) *timeline.Source {
 
 // Open makes the source of one file of the server, unpacked if it is packed.
 // A source that comes beside an error is the part that can be read.
-func Open(h *host.Host, p string) (*timeline.Source, error) {
+func Open(h *host.Host, p string) (*timeline.Source, error) { return open(h, p, true) }
+
+func open(h *host.Host, p string, unpacking bool) (*timeline.Source, error) {
 	f, err := h.Open(p)
 	if err != nil {
 		return nil, err
@@ -402,9 +404,12 @@ func Open(h *host.Host, p string) (*timeline.Source, error) {
 	s.Data, s.Size = f, f.Size()
 	s.Place = func(offset, length int64, line int) timeline.Evidence { return place(f, "", offset, length, line) }
 	s.NextData = func(off int64) int64 { return nextData(f, off) }
-	var head [unpack.HeadSize]byte
-	n, _ := f.ReadAt(head[:], 0)
-	format := unpack.Detect(head[:n])
+	format := ""
+	if unpacking {
+		var head [unpack.HeadSize]byte
+		n, _ := f.ReadAt(head[:], 0)
+		format = unpack.Detect(head[:n])
+	}
 	if format == "" {
 		return s, nil
 	}
