@@ -7,7 +7,9 @@ import (
 	"deadbox/timeline/artifact/accounts"
 	"deadbox/timeline/artifact/auditd"
 	"deadbox/timeline/artifact/authorizedkeys"
+	"deadbox/timeline/artifact/containerlog"
 	"deadbox/timeline/artifact/cron"
+	"deadbox/timeline/artifact/journald"
 	"deadbox/timeline/artifact/settings"
 	"deadbox/timeline/artifact/shellhistory"
 	"deadbox/timeline/artifact/syslog"
@@ -20,7 +22,10 @@ var All = []*timeline.Extractor{
 	&accounts.Groups,
 	&authorizedkeys.Extractor,
 	&auditd.Extractor,
+	&containerlog.Docker,
+	&containerlog.CRI,
 	&cron.Extractor,
+	&journald.Extractor,
 	&settings.Extractor,
 	&shellhistory.Extractor,
 	&syslog.Auth,

@@ -74,10 +74,13 @@ func TestPaths(t *testing.T) {
 		"/var/log/apache2/access.log": "web-access", "/var/log/apache2/access.log.14.gz": "web-access", "/var/log/apache2/error.log": "", "/var/log/apache2/other_vhosts_access.log": "web-access",
 		"/var/log/apache2/example.org-ssl-access.log.1": "web-access", "/var/log/httpd/access_log-20240101": "web-access", "/var/log/httpd/error_log": "", "/var/log/httpd/ssl_access_log": "web-access",
 		"/var/log/nginx/access.log": "web-access", "/var/log/nginx/error.log": "", "/var/log/nginx/site/access.log": "web-access", "/var/www/example.org/logs/access.log": "web-access",
+		"/var/log/pods/ns_pod_uid/app/0.log.20240131-120000.gz": "cri-log", "/var/lib/docker/containers/abc/abc-json.log.1": "docker-log",
 		"/var/log/audit/audit.log": "auditd", "/var/log/audit/audit.log.4": "auditd",
 		"/etc/passwd": "accounts", "/etc/shadow": "accounts", "/etc/passwd-": "", "/etc/group": "groups",
 		"/root/.ssh/authorized_keys": "authorized-keys", "/home/gone/.ssh/authorized_keys2": "authorized-keys",
 		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron settings", "/etc/cron.allow": "",
+		"/var/log/journal/0123456789abcdef0123456789abcdef/system.journal": "journald", "/var/log/journal/0123456789abcdef0123456789abcdef/user-1000@0005ebbfd660bcbe-dbef2eee11f4b575.journal~": "journald",
+		"/var/log/journal/remote/remote-192.0.2.1.journal": "journald", "/run/log/journal/0123456789abcdef0123456789abcdef/system@a-b.journal": "journald", "/var/log/journal/x/fss": "",
 		"/root/.bash_history": "shell-history", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "settings", "/etc/systemd/system/x.service.d/a.conf": "settings", "/srv/a/.git/hooks/post-merge": "settings", "/var/www/a/b/.htaccess": "settings",
 	}
 	for name, want := range tests {
