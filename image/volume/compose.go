@@ -225,6 +225,10 @@ type composer struct {
 	all   []*candidate
 	slots map[string]bool
 	full  bool
+	text  int64 // bytes of LVM2's metadata that were read
+
+	duplicates []*lvmPhysical
+	used       []extentRange // by the volumes in force
 }
 
 func (c *composer) note(format string, args ...any) {

@@ -15,8 +15,6 @@ type spot struct {
 	length int64
 }
 
-var nowhere = spot{disk: -1, offset: -1, length: 1}
-
 // piece is a run of a device on a disk, for Part.
 type piece struct {
 	logical, length int64

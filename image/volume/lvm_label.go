@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -225,12 +224,12 @@ func (r *mdaRing) search(skip int64) []vgText {
 }
 
 // isVGStart reports whether metadata begin here: the group's name, an opening
-// brace, and its identifier.
+// brace, its identifier and its sequence number, which sections of volumes do not have.
 func isVGStart(b []byte) bool {
 	name, rest, ok := strings.Cut(string(b[:min(len(b), 300)]), " {\n")
 	if !ok || len(name) > 128 || !isPlainName(name) {
 		return false
 	}
-	id, ok := strings.CutPrefix(rest, "id = \"")
-	return ok && len(id) >= 38 && slices.Equal([]byte{id[6], id[11], id[16], id[21], id[26], id[31]}, []byte("------"))
+	rest, ok = strings.CutPrefix(rest, "id = \"")
+	return ok && len(rest) > 38 && strings.Count(rest[:38], "-") == 6 && strings.HasPrefix(rest[38:], "\"\nseqno = ")
 }
