@@ -10,6 +10,7 @@ import (
 	"deadbox/timeline/artifact/containerlog"
 	"deadbox/timeline/artifact/cron"
 	"deadbox/timeline/artifact/journald"
+	"deadbox/timeline/artifact/serverlog"
 	"deadbox/timeline/artifact/settings"
 	"deadbox/timeline/artifact/shellhistory"
 	"deadbox/timeline/artifact/syslog"
@@ -28,7 +29,17 @@ var All = []*timeline.Extractor{
 	&journald.Extractor,
 	&settings.Extractor,
 	&shellhistory.Extractor,
+	&shellhistory.Clients,
 	&syslog.Auth,
 	&syslog.Extractor,
 	&weblog.Extractor,
+	&serverlog.WebErrors,
+	&serverlog.Proxy,
+	&serverlog.Transfers,
+	&serverlog.Mail,
+	&serverlog.MySQL,
+	&serverlog.PostgreSQL,
+	&serverlog.Redis,
+	&serverlog.MongoDB,
+	&serverlog.Bans,
 }
