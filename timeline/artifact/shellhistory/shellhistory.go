@@ -1,10 +1,9 @@
-// Package shellhistory reads the histories that shells keep of the commands
-// that were typed.
+// Package shellhistory reads the histories that shells, interpreters and
+// clients of databases keep of the commands that were typed.
 package shellhistory
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"path"
 	"strconv"
@@ -17,103 +16,78 @@ import (
 // Extractor yields a record for each command in a shell's history.
 var Extractor = timeline.Extractor{
 	Name: "shell-history",
-	Doc: `Commands typed in bash, zsh, fish, tcsh, ksh, and ash, in their order, with the time where the shell wrote it.
+	Doc: `Commands typed in bash, zsh, fish, tcsh, ksh, and ash, in their order, with the time where the shell wrote it: account, shell, command, order, elapsed (seconds, of zsh),
+paths (of fish: the files that a command named), state (of ksh93: cancelled, taken back by the shell). A command without a time has not_after, the file's own time.
+Histories that are empty and histories that are symbolic links, to /dev/null as a rule, are facts of their own: name, kind, path, value, target.
+Histories elsewhere are found by the HISTFILE of the shells' start-up files.
 
 Formats: bash, GNU History Library, "History Functions" (lines of '#' and seconds since 1970 before an entry,
 https://www.gnu.org/software/bash/manual/html_node/Bash-History-Facilities.html); zsh, zshoptions(1) EXTENDED_HISTORY
 (https://zsh.sourceforge.io/Doc/Release/Options.html#History) and "metafied" bytes of Src/utils.c; fish, src/history.cpp;
-tcsh, tcsh(1) "savehist"; ksh93, src/cmd/ksh93/edit/history.c.`,
-	Paths: []string{
-		"~/.bash_history*", "~/.zsh_history*", "~/.zhistory", "~/.histfile", "~/.history", "~/.sh_history",
-		"~/.ash_history", "~/.ksh_history", "~/.mksh_history", "~/.local/share/fish/*_history", "~/.config/fish/*_history",
-		// Homes of accounts that are gone.
-		"/root/.*history*", "/home/*/.*history*", "/home/*/.histfile", "/home/*/.local/share/fish/*_history",
-	},
-	Run: run,
+tcsh, tcsh(1) "savehist"; ksh93, src/cmd/ksh93/edit/history.c; mksh and pdksh, histrap.c.`,
+	Paths:   shellPatterns,
+	NamedIn: startFiles,
+	Named:   histfiles,
+	Links:   true,
+	Run:     run,
 }
 
 // entry is one command of a history.
 type entry struct {
 	command      string
-	when         time.Time // zero if the shell did not write it
-	elapsed      string    // seconds, of zsh
-	offset, size int64
+	when         time.Time // zero if it was not written
+	note         string    // on when
+	fields       []string  // names and values beside those of every command
+	offset, size int64     // offset -1: place says where
 	line         int
+	place        timeline.Evidence
 }
 
 func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
 		shell := shellOf(s.Path)
 		if shell == "" {
+			shell = "sh" // what a HISTFILE names; its lines tell more
+		}
+		s, ok := content(s, shell, shellPatterns, yield)
+		if !ok {
 			return
 		}
-		account := accountOf(s)
-		order := 0
-		for e, err := range entries(ctx, s, &shell) {
-			if err != nil {
-				if !yield(timeline.Record{}, err) {
-					return
-				}
-				continue
-			}
-			order++
-			r := timeline.Record{
-				Kind:    timeline.KindCommand,
-				Summary: e.command,
-				Fields: map[string]string{
-					"command": e.command,
-					"account": account,
-					"shell":   shell,
-					"order":   strconv.Itoa(order),
-				},
-				Evidence: s.Evidence(e.offset, e.size, e.line),
-			}
-			if account != "" {
-				r.Summary = account + ": " + e.command
-			}
-			if e.elapsed != "" && e.elapsed != "0" {
-				r.Fields["elapsed"] = e.elapsed
-			}
-			if !e.when.IsZero() {
-				r.Stamps = []timeline.Stamp{{What: "ran", When: e.when}}
-			}
-			if !yield(r, nil) {
+		w := writer{src: s, account: accountOf(s), kind: "shell", program: &shell, yield: yield}
+		read := entries
+		var head [2]byte
+		if n, _ := s.Data.ReadAt(head[:], 0); n == 2 && shell != "fish" && (head == ksh93Magic || head == mkshMagic) {
+			read = binary
+		}
+		for e, err := range read(ctx, s, &shell) {
+			if !w.add(e, err) {
 				return
 			}
 		}
+		w.end()
 	}
-}
-
-// accountOf says whose history it is, from the home where the source does not.
-func accountOf(s *timeline.Source) string {
-	if s.Account != "" {
-		return s.Account
-	}
-	parts := strings.Split(strings.TrimPrefix(s.Path, "/"), "/")
-	switch {
-	case len(parts) > 1 && parts[0] == "root":
-		return "root"
-	case len(parts) > 2 && parts[0] == "home":
-		return parts[1]
-	}
-	return ""
 }
 
 // shellOf tells the shell by the file's name; "" if the name is of no shell.
 func shellOf(name string) string {
-	base := path.Base(name)
+	base, dir := path.Base(name), path.Base(path.Dir(name))
 	switch {
-	case strings.HasPrefix(base, ".bash_history"):
+	case strings.HasPrefix(base, ".bash") && strings.Contains(base, "history"):
 		return "bash"
-	case strings.HasPrefix(base, ".zsh_history"), base == ".zhistory", base == ".histfile":
+	case strings.HasPrefix(base, ".zsh_history"), strings.HasPrefix(base, ".zhistory"), strings.HasPrefix(base, ".histfile"),
+		dir == "zsh" || dir == ".zsh", dir == ".zsh_sessions":
 		return "zsh"
 	case strings.HasPrefix(base, ".ash_history"):
 		return "ash"
 	case strings.HasPrefix(base, ".ksh_history"), strings.HasPrefix(base, ".mksh_history"):
 		return "ksh"
-	case strings.HasPrefix(base, ".sh_history"), base == ".history":
+	case strings.HasPrefix(base, ".tcsh_history"):
+		return "tcsh"
+	case strings.HasPrefix(base, ".sh_history"), base == ".history", strings.HasPrefix(base, ".history."):
 		return "sh"
-	case strings.HasSuffix(base, "_history") && path.Base(path.Dir(name)) == "fish":
+	case dir == "bash":
+		return "bash"
+	case strings.HasSuffix(base, "_history") && dir == "fish":
 		return "fish"
 	}
 	return ""
@@ -127,27 +101,25 @@ func entries(ctx context.Context, s *timeline.Source, shell *string) iter.Seq2[e
 		p := parser{shell: shell, yield: yield}
 		for l, err := range timeline.Lines(ctx, s) {
 			if err != nil {
-				// ksh93 ends each of its entries with NUL bytes.
-				if *shell == "ksh" && errors.Is(err, timeline.ErrNUL) {
-					continue
-				}
 				if !p.flush() || !yield(entry{}, err) {
 					return
 				}
 				continue
 			}
-			text := string(l.Text)
-			if *shell == "sh" && l.Number == 1 && strings.HasPrefix(text, "\x81\x01") {
-				*shell = "ksh"
+			if noise(l.Text) {
+				if p.noise.length == 0 {
+					p.noise = span{l.Offset, 0, l.Number}
+				}
+				p.noise.length = l.Offset + int64(len(l.Text)) - p.noise.offset
+				continue
 			}
-			if *shell == "ksh" {
-				text = strings.TrimLeft(strings.TrimPrefix(text, "\x81\x01"), "\x00")
-			}
-			if !p.line(text, l.Offset, l.Number) {
+			if !p.quiet(s) || !p.line(string(l.Text), l.Offset, l.Number) {
 				return
 			}
 		}
-		p.flush()
+		if p.quiet(s) {
+			p.flush()
+		}
 	}
 }
 
@@ -166,6 +138,36 @@ type parser struct {
 	stampLine int
 	stamped   bool // stamp waits for its entry
 	timed     bool // some entry had a time
+
+	noise span // lines that are no text, not yet told
+}
+
+// span is a range of a file.
+type span struct {
+	offset, length int64
+	line           int
+}
+
+// quiet tells the lines that are no text, if there were some.
+func (p *parser) quiet(s *timeline.Source) bool {
+	n := p.noise
+	if n.length == 0 {
+		return true
+	}
+	p.noise = span{}
+	return p.flush() && p.yield(entry{}, s.Damage(n.offset, n.length, n.line, "no text, left out", nil))
+}
+
+// noise tells bytes that nobody typed: at least four, and one of sixteen, are
+// control characters that no terminal sends as text.
+func noise(b []byte) bool {
+	n := 0
+	for _, c := range b {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b {
+			n++
+		}
+	}
+	return n >= 4 && n > len(b)/16
 }
 
 // maxEntry is the longest entry, in bytes; what follows comes as another.
@@ -213,7 +215,10 @@ func (p *parser) line(text string, offset int64, number int) bool {
 	e := entry{offset: offset, size: int64(len(text)), line: number}
 	if when, elapsed, cmd, ok := extended(text); ok && *p.shell != "bash" {
 		*p.shell = "zsh"
-		e.when, e.elapsed = when, elapsed
+		e.when = when
+		if elapsed != "0" {
+			e.fields = []string{"elapsed", elapsed}
+		}
 		p.begin(e, "")
 		p.zsh(cmd)
 		return true
@@ -245,6 +250,10 @@ func (p *parser) line(text string, offset int64, number int) bool {
 func (p *parser) zsh(text string) {
 	p.text = unmeta(p.text, text)
 	p.more = strings.HasSuffix(text, "\\")
+	// A space keeps a backslash at the end of a command from the newline.
+	if t := strings.TrimRight(text, " "); t != text && strings.HasSuffix(t, "\\") {
+		p.text = p.text[:len(p.text)-1]
+	}
 }
 
 // stampOf reads the line that bash writes before an entry, '#' and seconds, or
@@ -267,8 +276,11 @@ func (p *parser) stampOf(text string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	if tcsh && *p.shell == "sh" {
-		*p.shell = "tcsh"
+	if *p.shell == "sh" {
+		*p.shell = "bash"
+		if tcsh {
+			*p.shell = "tcsh"
+		}
 	}
 	return time.Unix(n, 0).UTC(), true
 }
@@ -325,6 +337,14 @@ func (p *parser) fish(text string, offset int64, number int) bool {
 			p.cur.when = time.Unix(n, 0).UTC()
 			p.cur.size = offset + int64(len(text)) - p.cur.offset
 		}
+	}
+	if name, ok := strings.CutPrefix(text, "    - "); ok && p.open {
+		if f := p.cur.fields; f == nil {
+			p.cur.fields = []string{"paths", unescapeFish(name)}
+		} else if len(f[1])+len(name) < maxEntry {
+			f[1] += "\n" + unescapeFish(name)
+		}
+		p.cur.size = offset + int64(len(text)) - p.cur.offset
 	}
 	return true
 }

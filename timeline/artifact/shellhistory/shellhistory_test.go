@@ -72,7 +72,12 @@ func TestHistories(t *testing.T) {
 			[]string{"2023-11-14T22:13:20Z echo a|b\\n", "- id"}},
 		{"NULs after a crash", "/root/.bash_history", "ls\n" + strings.Repeat("\x00", 64) + "\nid\n", "bash",
 			[]string{"- ls", "error", "- id"}},
-		{"not a shell's", "/root/.mysql_history", "select 1;\n", "", nil},
+		{"ksh93, an entry taken back", "/home/u/.sh_history", "\x81\x01ls\n\x00fc -e vi\n\x00\x00\x81\x00\x82\x00\x00\x01\x02\x00id\nw\n\x00", "ksh", []string{"- ls", "- fc -e vi", "- id|w"}},
+		{"ksh93, no end", "/home/u/.sh_history", "\x81\x01ls\n\x00id", "ksh", []string{"error", "- ls", "- id"}},
+		{"mksh after a crash", "/home/u/.mksh_history", "\xab\xcd\xff\x00\x00\x00\x01ls\x00\x00\x00\x00garbage\xff\x00\x00\x00\x02id\x00", "ksh", []string{"- ls", "error", "- id"}},
+		{"no text", "/root/.bash_history", "ls\n\x01\x02\x03\x04\x05\x06\n\x01\x02\x03\x04\x05\x06\nid\n", "bash", []string{"- ls", "error", "- id"}},
+		{"a file that HISTFILE names", "/var/log/h/u", "#1700000000\nls\n", "bash", []string{"2023-11-14T22:13:20Z ls"}},
+		{"a directory of zsh", "/home/u/.local/state/zsh/history", "echo a\\\nb\n", "zsh", []string{"- echo a|b"}},
 	}
 	for _, tt := range tests {
 		got, shell := show(t, source(tt.path, tt.text))
@@ -192,12 +197,15 @@ func FuzzHistory(f *testing.F) {
 			f.Add(s, i)
 		}
 	}
+	for i := range 4 {
+		f.Add("\xab\xcd\xff\x00\x00\x00\x01ls\x00", i)
+	}
 	names := []string{"/root/.bash_history", "/root/.zsh_history", "/root/.sh_history", "/root/.config/fish/fish_history"}
 	f.Fuzz(func(t *testing.T, text string, n int) {
 		s := source(names[uint(n)%uint(len(names))], text)
 		var last int64 = -1
 		for r, err := range run(context.Background(), s) {
-			if err != nil {
+			if err != nil || r.Kind != timeline.KindCommand {
 				continue
 			}
 			e := r.Evidence
