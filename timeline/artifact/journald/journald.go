@@ -3,6 +3,7 @@ package journald
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"strconv"
@@ -340,9 +341,13 @@ func audit(v *[fieldCount]string, f map[string]string) {
 	}
 	kind = strings.ToLower(kind)
 	put(f, "type", kind)
-	put(f, "action", kind)
-	if kind == "user_login" {
+	f["action"] = strings.ReplaceAll(kind, "_", "-")
+	switch kind {
+	case "user_login":
 		f["action"] = "login"
+	case "execve":
+		f["action"] = "executed"
+		put(f, "command", arguments(v[fMessage]))
 	}
 	put(f, "serial", v[fAuditSerial])
 	put(f, "exe", v[fExe])
@@ -370,4 +375,20 @@ func known(s string) string {
 		return ""
 	}
 	return s
+}
+
+// arguments reads those of an EXECVE record: a0="ls" a1=2D6C.
+func arguments(message string) string {
+	var list []string
+	for _, word := range strings.Fields(message) {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok || len(name) < 2 || name[0] != 'a' || strings.Trim(name[1:], "0123456789") != "" {
+			continue
+		}
+		if b, err := hex.DecodeString(value); err == nil {
+			value = string(b)
+		}
+		list = append(list, plain(value))
+	}
+	return strings.Join(list, " ")
 }

@@ -20,9 +20,10 @@ func TestRecord(t *testing.T) {
 		{"MESSAGE=Started backup.service.", "SYSLOG_IDENTIFIER=systemd", "_PID=1", "_SYSTEMD_UNIT=init.scope", "UNIT=backup.service", "_AUDIT_LOGINUID=1000", "_SYSTEMD_SESSION=c2", "_SYSTEMD_OWNER_UID=1000"},
 		{"MESSAGE=one", "MESSAGE=two", "_COMM=app", "PRIORITY=77"},
 		{"_COMM=silent"},
+		{"MESSAGE=EXECVE argc=3 a0=\"sh\" a1=\"-c\" a2=6964203B206964", "_TRANSPORT=audit", "_AUDIT_TYPE_NAME=EXECVE"},
 	}, 4)
 	records, errs := all(b)
-	if len(errs) > 0 || len(records) != 6 {
+	if len(errs) > 0 || len(records) != 7 {
 		t.Fatalf("%d records, %v", len(records), errs)
 	}
 	boot := "30313233343536373839616263646566"
@@ -40,13 +41,14 @@ func TestRecord(t *testing.T) {
 		{timeline.KindSyslog, "systemd[1]: Started backup.service.", map[string]string{"program": "systemd", "pid": "1", "unit": "init.scope", "target": "backup.service", "auid": "1000", "session": "c2", "owner_uid": "1000"}, ""},
 		{timeline.KindSyslog, "app: one\ntwo", map[string]string{"program": "app", "severity": "77"}, ""},
 		{timeline.KindSyslog, "silent: ", map[string]string{"program": "silent"}, ""},
+		{timeline.KindAudit, "EXECVE argc=3 a0=\"sh\" a1=\"-c\" a2=6964203B206964", map[string]string{"type": "execve", "action": "executed", "command": "sh -c id ; id", "transport": "audit"}, ""},
 	}
 	for i, tt := range tests {
 		r := records[i]
 		if r.Kind != tt.kind || r.Summary != tt.summary {
 			t.Errorf("%d: %s %q", i, r.Kind, r.Summary)
 		}
-		if _, message, _ := strings.Cut(tt.summary, ": "); r.Fields["message"] != message {
+		if _, message, ok := strings.Cut(tt.summary, ": "); ok && r.Fields["message"] != message {
 			t.Errorf("%d: message %q", i, r.Fields["message"])
 		}
 		for _, common := range []string{"message", "entry_offset", "seqnum"} {
