@@ -5,14 +5,18 @@ package artifact
 import (
 	"deadbox/timeline"
 	"deadbox/timeline/artifact/accounts"
+	"deadbox/timeline/artifact/apk"
 	"deadbox/timeline/artifact/auditd"
 	"deadbox/timeline/artifact/authorizedkeys"
 	"deadbox/timeline/artifact/containerlog"
 	"deadbox/timeline/artifact/cron"
+	"deadbox/timeline/artifact/dpkg"
 	"deadbox/timeline/artifact/journald"
+	"deadbox/timeline/artifact/pacman"
 	"deadbox/timeline/artifact/serverlog"
 	"deadbox/timeline/artifact/settings"
 	"deadbox/timeline/artifact/shellhistory"
+	"deadbox/timeline/artifact/software"
 	"deadbox/timeline/artifact/syslog"
 	"deadbox/timeline/artifact/weblog"
 )
@@ -26,12 +30,12 @@ var All = []*timeline.Extractor{
 	&containerlog.Docker,
 	&containerlog.CRI,
 	&cron.Extractor,
-	&journald.Extractor,
 	&settings.Extractor,
 	&shellhistory.Extractor,
 	&shellhistory.Clients,
 	&syslog.Auth,
 	&syslog.Extractor,
+	&journald.Extractor, // after the text logs, which it is compared with
 	&weblog.Extractor,
 	&serverlog.WebErrors,
 	&serverlog.Proxy,
@@ -42,4 +46,14 @@ var All = []*timeline.Extractor{
 	&serverlog.Redis,
 	&serverlog.MongoDB,
 	&serverlog.Bans,
+	&dpkg.Extractor,
+	&dpkg.Apt,
+	&apk.Extractor,
+	&pacman.Extractor,
+	&software.Snap,
+	&software.Flatpak,
+	&software.Python,
+	&software.Node,
+	&software.Gems,
+	&software.Kernels,
 }
