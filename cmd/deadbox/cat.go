@@ -63,7 +63,7 @@ func runCat(ctx context.Context, a *app, opts *catOptions, args []string) error 
 	if err != nil {
 		return err
 	}
-	ev, err := a.openEvidence(ctx, args[0])
+	ev, err := opts.target.source.open(ctx, a, args[0])
 	if err != nil {
 		return err
 	}
@@ -235,8 +235,9 @@ func (ev *evidence) copySlack(o *output, t *target, c filesystem.Content) error 
 			return err
 		}
 		if short := end - from - n; short > 0 {
-			ev.app.damage(t.name(), fmt.Errorf("%d bytes of the slack at byte %d of the image: %w",
-				short, t.mount.ImageOffset(offset+n), orError(err, io.ErrUnexpectedEOF)))
+			image, at := t.mount.Place(offset + n)
+			ev.app.damage(t.name(), fmt.Errorf("%d bytes of the slack at byte %d of %s: %w",
+				short, at, ev.theImage(ev.disk(image)), orError(err, io.ErrUnexpectedEOF)))
 		}
 	}
 	if !found {

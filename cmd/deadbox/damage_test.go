@@ -38,7 +38,7 @@ func TestDamagedImages(t *testing.T) {
 	}
 	for _, packed := range images {
 		t.Run(filepath.Base(filepath.Dir(packed)), func(t *testing.T) {
-			path := unpack(t, packed)
+			path := unpackTo(t, packed)
 			before := fingerprint(t, filepath.Dir(path))
 			commands := [][]string{
 				{"info"}, {"info", "--format", "jsonl"}, {"volumes", "-q"}, {"ls", "-r", "-l", "--tz", "UTC"}, {"ls", "-r", "--format", "jsonl"},

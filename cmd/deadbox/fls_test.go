@@ -34,8 +34,8 @@ func onlyIn(a, b []string) []string {
 	return out
 }
 
-// unpack gives the path of an image that may be packed.
-func unpack(t *testing.T, path string) string {
+// unpackTo gives the path of an image that may be packed.
+func unpackTo(t *testing.T, path string) string {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("%s is not here", filepath.Base(path))
@@ -100,7 +100,7 @@ func TestFls(t *testing.T) {
 				path = filepath.Join(t.TempDir(), "disk.dd")
 				makeServer(t, path, true)
 			}
-			path = unpack(t, path)
+			path = unpackTo(t, path)
 			for _, flags := range [][]string{{"-r", "-p"}, {"-r", "-p", "-d"}, {"-r", "-p", "-u"}, {}, {"-a"}} {
 				fls := flsLines(tool(t, "fls", append(flags, path)...))
 				var stdout, stderr bytes.Buffer

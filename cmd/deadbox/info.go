@@ -16,6 +16,7 @@ import (
 )
 
 type infoOptions struct {
+	source sourceOptions
 	output outputOptions
 	zone   zoneOptions
 }
@@ -23,7 +24,7 @@ type infoOptions struct {
 func newInfoCommand(a *app) *cobra.Command {
 	var opts infoOptions
 	cmd := &cobra.Command{
-		Use:   "info IMAGE",
+		Use:   "info IMAGE...",
 		Short: "Say what an image is of: volumes, system, accounts, first and last activity",
 		Long: `Say what an image is of: its volumes and file systems, the server's name,
 system, kernel, time zone and accounts, when it was first and last in use, and
@@ -37,16 +38,17 @@ The Sleuth Kit's cousins are mmls and fsstat.` + exitStatus(exitDone, exitUsage,
 		Example: `  deadbox info disk.dd
   deadbox info --tz UTC disk.dd
   deadbox info --format jsonl disk.dd`,
-		Args: imageArg,
-		RunE: func(cmd *cobra.Command, args []string) error { return runInfo(cmd.Context(), a, &opts, args[0]) },
+		Args: imageArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runInfo(cmd.Context(), a, &opts, args) },
 	}
+	opts.source.addFlags(cmd, false)
 	opts.zone.addFlags(cmd)
 	opts.output.addFlags(cmd, formatText, formatJSONL)
 	return cmd
 }
 
-func runInfo(ctx context.Context, a *app, opts *infoOptions, path string) error {
-	ev, err := a.openEvidence(ctx, path)
+func runInfo(ctx context.Context, a *app, opts *infoOptions, images []string) error {
+	ev, err := opts.source.open(ctx, a, images...)
 	if err != nil {
 		return err
 	}
@@ -99,32 +101,52 @@ func canLogIn(a *host.Account) bool {
 }
 
 func (f *imageFacts) writeText(o *output, zone *time.Location) error {
-	im := f.ev.image
 	field := func(name, format string, args ...any) {
 		fmt.Fprintf(o, "  %-15s %s\n", name, report.Text(fmt.Sprintf(format, args...)))
 	}
 	heading := func(text string) { o.WriteString("\n" + o.paint(colorBold, text) + "\n") }
 
-	o.WriteString(o.paint(colorBold, "image") + "\n")
-	field("file", "%s", im.Name())
-	if n := len(im.Segments()); n > 1 {
-		field("segments", "%d", n)
+	for i, d := range f.ev.disks {
+		if i > 0 {
+			o.WriteByte('\n')
+		}
+		if d.image == nil {
+			o.WriteString(o.paint(colorBold, d.kind()) + "\n")
+			field("file", "%s", d.name)
+			continue
+		}
+		im := d.image
+		o.WriteString(o.paint(colorBold, "image") + "\n")
+		field("file", "%s", im.Name())
+		if n := len(im.Segments()); n > 1 {
+			field("segments", "%d", n)
+		}
+		field("size", "%s bytes (%s)", report.Count(im.Size()), report.Bytes(im.Size()))
+		field("partitions", "%s, sectors of %d bytes", tableName(d.layout.Table), d.layout.SectorSize)
 	}
-	field("size", "%s bytes (%s)", report.Count(im.Size()), report.Bytes(im.Size()))
-	field("partitions", "%s, sectors of %d bytes", tableName(f.ev.layout.Table), f.ev.layout.SectorSize)
 
 	heading("volumes")
 	t := table{indent: "  ", head: []string{"SLOT", "OFFSET", "SIZE", "HOLDS", "LABEL", "UUID", "MOUNTED AT"}, right: []int{1, 2}}
-	for i := range f.ev.layout.Volumes {
-		v := &f.ev.layout.Volumes[i]
-		if !v.Allocated && v.Found.Kind == "" && f.ev.layout.Table != "none" {
+	for _, v := range f.ev.volumes() {
+		if !v.Allocated && v.Found.Kind == "" && v.disk != nil && v.disk.layout.Table != "none" {
 			continue // a gap with nothing in it; "volumes" lists it
 		}
 		point := ""
-		if m := f.serverMount(v.Offset); m != nil {
+		if m := f.serverMount(v.Slot); m != nil {
 			point = m.Point
 		}
-		t.add(v.Slot, strconv.FormatInt(v.Offset, 10), report.Bytes(v.Length), f.ev.holds(v), labelOf(v), uuidOf(v), point)
+		offset := ""
+		if v.disk != nil {
+			offset = strconv.FormatInt(v.Offset, 10)
+		}
+		t.add(v.Slot, offset, report.Bytes(v.Length), f.ev.holds(v), labelOf(v.Volume), uuidOf(v.Volume), point)
+	}
+	for _, m := range f.ev.trees() {
+		point := ""
+		if sm := f.serverMount(m.Volume.Slot); sm != nil {
+			point = sm.Point
+		}
+		t.add(m.Volume.Slot, "", report.Bytes(m.FS.Info().Size), m.FS.Info().Type, m.FS.Info().Label, "", point)
 	}
 	if err := t.write(o); err != nil {
 		return err
@@ -181,13 +203,13 @@ func (f *imageFacts) writeText(o *output, zone *time.Location) error {
 	return nil
 }
 
-// serverMount is the server's mount of the volume at an offset.
-func (f *imageFacts) serverMount(offset int64) *host.Mount {
+// serverMount is the server's mount of a volume.
+func (f *imageFacts) serverMount(slot string) *host.Mount {
 	if f.host == nil {
 		return nil
 	}
 	for _, m := range f.host.Mounts {
-		if m.Volume.Offset == offset {
+		if m.Volume.Slot == slot {
 			return m
 		}
 	}
@@ -224,6 +246,10 @@ func (f *imageFacts) writeJSON(o *output) error {
 		Path     text      `json:"path"`
 		Size     int64     `json:"size"`
 		Segments []segment `json:"segments"`
+		Kind     string    `json:"kind,omitempty"` // of what is no image
+		// Of one of several:
+		Table      string `json:"table,omitempty"`
+		SectorSize int64  `json:"sector_size,omitempty"`
 	}
 	type fileSystem struct {
 		Volume      string   `json:"volume"`
@@ -269,24 +295,37 @@ func (f *imageFacts) writeJSON(o *output) error {
 		Last     moment    `json:"last_activity"`
 	}
 	out := struct {
-		Image       imageJSON    `json:"image"`
-		Table       string       `json:"table"`
-		SectorSize  int64        `json:"sector_size"`
+		Image       *imageJSON   `json:"image,omitempty"`
+		Table       string       `json:"table,omitempty"`
+		SectorSize  int64        `json:"sector_size,omitempty"`
+		Images      []imageJSON  `json:"images,omitempty"` // where there are several
 		Volumes     []jsonVolume `json:"volumes"`
 		FileSystems []fileSystem `json:"file_systems"`
 		Server      *server      `json:"server,omitempty"`
 		Notes       []text       `json:"notes"`
 		Damage      []text       `json:"damage"`
 	}{
-		Image: imageJSON{Path: text(f.ev.image.Name()), Size: f.ev.image.Size()},
-		Table: f.ev.layout.Table, SectorSize: f.ev.layout.SectorSize,
 		Volumes: []jsonVolume{}, FileSystems: []fileSystem{}, Notes: []text{}, Damage: []text{},
 	}
-	for _, s := range f.ev.image.Segments() {
-		out.Image.Segments = append(out.Image.Segments, segment{text(s.Path), s.Offset, s.Size})
+	for _, d := range f.ev.disks {
+		j := imageJSON{Path: text(d.name), Segments: []segment{}}
+		if d.image == nil {
+			j.Kind = d.kind()
+		} else {
+			j.Size = d.image.Size()
+			for _, s := range d.image.Segments() {
+				j.Segments = append(j.Segments, segment{text(s.Path), s.Offset, s.Size})
+			}
+		}
+		if len(f.ev.disks) == 1 {
+			out.Image, out.Table, out.SectorSize = &j, d.layout.Table, d.layout.SectorSize
+			continue
+		}
+		j.Table, j.SectorSize = d.layout.Table, d.layout.SectorSize
+		out.Images = append(out.Images, j)
 	}
-	for i := range f.ev.layout.Volumes {
-		out.Volumes = append(out.Volumes, f.ev.volumeJSON(&f.ev.layout.Volumes[i]))
+	for _, v := range f.ev.volumes() {
+		out.Volumes = append(out.Volumes, f.ev.volumeJSON(v))
 	}
 	for _, m := range f.ev.mounts {
 		i := m.FS.Info()
@@ -295,7 +334,7 @@ func (f *imageFacts) writeJSON(o *output) error {
 			Size: i.Size, FreeBytes: i.FreeBytes, Inodes: i.InodeCount, FreeInodes: i.FreeInodes, Features: append([]string{}, i.Features...),
 			LastMounted: text(i.LastMounted), Created: jsonTime(i.Created), Mounted: jsonTime(i.Mounted), Written: jsonTime(i.Written), Checked: jsonTime(i.Checked),
 		}
-		if sm := f.serverMount(m.Volume.Offset); sm != nil {
+		if sm := f.serverMount(m.Volume.Slot); sm != nil {
 			j.Point, j.How = text(sm.Point), text(sm.How)
 		}
 		out.FileSystems = append(out.FileSystems, j)

@@ -20,6 +20,7 @@ import (
 	"deadbox/fs/content"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/image/volume"
 	"deadbox/internal/inorder"
 	"deadbox/report"
 	"deadbox/rules"
@@ -32,7 +33,8 @@ import (
 )
 
 type investigateOptions struct {
-	baseline  string
+	source    sourceOptions
+	baseline  []string
 	dir       string
 	force     bool
 	noHash    bool
@@ -43,7 +45,7 @@ type investigateOptions struct {
 func newInvestigateCommand(a *app) *cobra.Command {
 	var opts investigateOptions
 	cmd := &cobra.Command{
-		Use:   "investigate IMAGE",
+		Use:   "investigate IMAGE...",
 		Short: "Say what happened: read everything, compare, apply the rules, write the case folder",
 		Long: `Say what happened on a server. Files, logs, histories, accounts, keys and cron
 tables are read; with a baseline (an image of the same server from before, or of
@@ -65,23 +67,24 @@ The image and the baseline are never written.` + exitStatus(exitDone, exitFindin
 		Example: `  deadbox investigate disk.dd --baseline good.dd -o case/
   deadbox investigate disk.dd -o case/
   deadbox investigate disk.dd -o case/ --fail-level critical || echo look`,
-		Args: imageArg,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runInvestigate(cmd.Context(), a, &opts, args[0])
+			return runInvestigate(cmd.Context(), a, &opts, args)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.baseline, "baseline", "", "an `image` of the server from before, or of one like it, that is known to be good")
+	flags.StringArrayVar(&opts.baseline, "baseline", nil, "an `image` of the server from before, or of one like it, that is known to be good;\nonce for each disk of it")
 	flags.StringVarP(&opts.dir, "output", "o", "", "the case `folder`; it is made, and must be empty if it exists")
 	flags.BoolVar(&opts.force, "force", false, "replace the files of an earlier case in the folder")
 	flags.BoolVar(&opts.noHash, "no-hash", false, "do not compute the SHA-256 of the images")
 	flags.StringVar(&opts.failLevel, "fail-level", "medium", "the least `severity` that makes the exit code 1: info, low, medium, high,\ncritical, or none")
+	opts.source.addFlags(cmd, false)
 	opts.zone.addFlags(cmd)
 	cmd.MarkFlagRequired("output")
 	return cmd
 }
 
-func runInvestigate(ctx context.Context, a *app, opts *investigateOptions, path string) error {
+func runInvestigate(ctx context.Context, a *app, opts *investigateOptions, images []string) error {
 	failLevel := rules.Critical + 1
 	if opts.failLevel != "none" {
 		level, err := rules.ParseSeverity(opts.failLevel)
@@ -97,14 +100,14 @@ func runInvestigate(ctx context.Context, a *app, opts *investigateOptions, path 
 			return err
 		}
 	}
-	ev, err := a.openEvidence(ctx, path)
+	ev, err := opts.source.open(ctx, a, images...)
 	if err != nil {
 		return err
 	}
 	defer ev.close()
 	var base *evidence
-	if opts.baseline != "" {
-		if base, err = a.openEvidence(ctx, opts.baseline); err != nil {
+	if len(opts.baseline) > 0 {
+		if base, err = a.openEvidence(ctx, opts.baseline...); err != nil {
 			return fmt.Errorf("baseline: %w", err)
 		}
 		defer base.close()
@@ -271,8 +274,8 @@ func (v *investigator) sayProblems(ev *evidence, h *host.Host) {
 	if ev == v.base {
 		what = "baseline"
 	}
-	for _, r := range ev.image.Lost() {
-		v.app.damage(what, fmt.Errorf("bytes %d to %d of the image: %s", r.Offset, r.Offset+r.Length-1, r.Reason))
+	for _, err := range ev.lost() {
+		v.app.damage(what, err)
 	}
 	v.noteDamage(ev, ev.structureProblems()...)
 	v.noteDamage(ev, h.Damage...)
@@ -575,7 +578,7 @@ func (v *investigator) strings() error {
 	for i, res := range results {
 		u := &unknown[i]
 		if errs[i] != nil {
-			v.noteDamage(v.ev, &host.PathError{Image: v.ev.image.Name(), Volume: u.evidence.Volume, Path: u.file.Path, Inode: u.file.Inode, Err: errs[i]})
+			v.noteDamage(v.ev, &host.PathError{Image: u.evidence.Image, Volume: u.evidence.Volume, Path: u.file.Path, Inode: u.file.Inode, Err: errs[i]})
 		}
 		if res == nil || len(res.Strings) == 0 {
 			continue
@@ -610,7 +613,14 @@ func (v *investigator) describe() {
 	}
 	inv.Tool = report.Tool{Name: "deadbox", Version: toolVersion()}
 	inv.CommandLine = append([]string{"deadbox"}, v.app.args...)
-	inv.Layouts = []report.Layout{{Image: v.ev.image.Name(), Layout: *v.ev.layout}}
+	for _, d := range v.ev.disks {
+		if d.image != nil {
+			inv.Layouts = append(inv.Layouts, report.Layout{Image: d.name, Layout: *d.layout})
+		}
+	}
+	if c := v.ev.composed; c != nil && len(c.Volumes) > 0 {
+		inv.Layouts = append(inv.Layouts, report.Layout{Image: composedName, Layout: volume.Layout{Table: "none", Volumes: c.Volumes, Notes: v.ev.composedNotes()}})
+	}
 	inv.Host = v.host
 	inv.Damage, inv.Counts.Damage = v.damage.listed, v.damage.count
 	inv.BaselineDamage, inv.Counts.BaselineDamage = v.baseDamage.listed, v.baseDamage.count
@@ -618,6 +628,10 @@ func (v *investigator) describe() {
 	q := &quoter{v: v, packed: map[packedFile]map[int]string{}, budget: maxUnpacked}
 	inv.Excerpt, inv.FileText = q.excerpt, q.fileText
 }
+
+// composedName stands in place of an image's name over the volumes that are
+// composed of others.
+const composedName = "volumes of LVM and md"
 
 // activity is when the server was in use. It began with the first line of a
 // log, or when its root was made; it ended with the last change of an inode, which

@@ -102,7 +102,7 @@ func (v *investigator) noteDamage(ev *evidence, errs ...error) {
 // whose is the image that an error names.
 func (v *investigator) whose(err error) *evidence {
 	var at *host.PathError
-	if v.base != nil && errors.As(err, &at) && at.Image == v.base.image.Name() && at.Image != v.ev.image.Name() {
+	if v.base != nil && errors.As(err, &at) && v.base.disk(at.Image) != nil && v.ev.disk(at.Image) == nil {
 		return v.base
 	}
 	return v.ev
@@ -111,7 +111,7 @@ func (v *investigator) whose(err error) *evidence {
 // damageOf finds the place of an error on the image; where it names but the
 // inode, it is the inode's.
 func damageOf(ev *evidence, err error) report.Damage {
-	slot := ""
+	slot, image := "", ev.disks[0].name
 	var at *host.PathError
 	var of *volumeError
 	var table *volume.DamageError
@@ -119,32 +119,41 @@ func damageOf(ev *evidence, err error) report.Damage {
 	switch {
 	case errors.As(err, &table):
 		// It concerns the image, whatever it holds.
+		var on *diskError
+		if errors.As(err, &on) {
+			image, err = on.image, on.err
+		}
+		image = orElse(table.Image, image)
 	case errors.As(err, &at):
 		slot = at.Volume
 	case errors.As(err, &of):
 		slot, err = of.slot, of.err
 	case errors.As(err, &file):
 		return report.Damage{
-			Image: ev.image.Name(), Volume: file.Evidence.Volume, Offset: file.Evidence.Offset, Inode: file.Evidence.Inode, Path: file.Path,
+			Image: orElse(file.Evidence.Image, image), Volume: file.Evidence.Volume, Offset: file.Evidence.Offset, Inode: file.Evidence.Inode, Path: file.Path,
 			What: strings.TrimPrefix(err.Error(), fmt.Sprintf("%q: ", file.Path)),
 		}
 	case len(ev.mounts) == 1:
 		slot = ev.mounts[0].Volume.Slot
 	}
-	base := int64(0)
-	for i := range ev.layout.Volumes {
-		if v := &ev.layout.Volumes[i]; v.Slot == slot {
-			base = v.Offset
+	d := report.DamageOf(image, slot, 0, err)
+	for _, v := range ev.volumes() {
+		if v.Slot != slot || table != nil {
+			continue
 		}
-	}
-	d := report.DamageOf(ev.image.Name(), slot, base, err)
-	if d.Offset < 0 && d.Inode != 0 {
-		for _, m := range ev.mounts {
-			if m.Volume.Slot != slot {
-				continue
-			}
+		d.Image = image
+		if v.disk != nil {
+			d.Image = v.disk.name
+		}
+		m := ev.mountNamed(slot)
+		if m == nil {
+			m = &host.Mount{Image: d.Image, Volume: *v.Volume}
+		}
+		if d.Offset >= 0 {
+			d.Image, d.Offset = m.Place(d.Offset)
+		} else if d.Inode != 0 && m.FS != nil {
 			if in, err := m.FS.Inode(d.Inode); err == nil {
-				d.Offset = m.ImageOffset(in.Offset)
+				d.Image, d.Offset = m.Place(in.Offset)
 			}
 		}
 	}

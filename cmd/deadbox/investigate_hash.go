@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 // hashing is the SHA-256 of an image on its way.
 type hashing struct {
 	ev   *evidence
+	of   *piece
 	done chan struct{}
 	sums []string // of each segment
 	all  string
+	read int64 // bytes of a tarball
 	err  error
 }
 
@@ -27,18 +30,61 @@ func (v *investigator) startHashes() {
 		if ev == nil {
 			continue
 		}
-		h := &hashing{ev: ev, done: make(chan struct{})}
-		v.hashes = append(v.hashes, h)
-		if v.opts.noHash {
-			close(h.done)
-			continue
+		for _, d := range ev.disks {
+			v.startHash(&hashing{ev: ev, of: d, done: make(chan struct{})})
 		}
-		v.toHash += ev.image.Size()
-		go func() {
-			defer close(h.done)
-			h.run(v.ctx, &v.hashed)
-		}()
 	}
+}
+
+func (v *investigator) startHash(h *hashing) {
+	v.hashes = append(v.hashes, h)
+	info, err := os.Stat(h.of.name)
+	switch {
+	case v.opts.noHash || h.of.image == nil && (err != nil || info.IsDir()):
+		close(h.done)
+		return
+	case h.of.image != nil:
+		v.toHash += h.of.image.Size()
+	default:
+		v.toHash += info.Size()
+	}
+	go func() {
+		defer close(h.done)
+		if h.of.image != nil {
+			h.run(v.ctx, &v.hashed)
+		} else {
+			h.tarball(v.ctx, &v.hashed)
+		}
+	}()
+}
+
+// tarball hashes a file that stands for an image.
+func (h *hashing) tarball(ctx context.Context, n *atomic.Int64) {
+	f, err := os.Open(h.of.name)
+	if err != nil {
+		h.err = err
+		return
+	}
+	defer f.Close()
+	sum := sha256.New()
+	buf := make([]byte, 1<<20)
+	for {
+		if h.err = ctx.Err(); h.err != nil {
+			return
+		}
+		got, err := f.Read(buf)
+		sum.Write(buf[:got])
+		h.read += int64(got)
+		n.Add(int64(got))
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			h.err = fmt.Errorf("no SHA-256: %w", err)
+			return
+		}
+	}
+	h.all = hex.EncodeToString(sum.Sum(nil))
 }
 
 // run hashes the segments and, with zeros for what lies between them, the
@@ -46,7 +92,7 @@ func (v *investigator) startHashes() {
 func (h *hashing) run(ctx context.Context, n *atomic.Int64) {
 	whole := sha256.New()
 	buf := make([]byte, 1<<20)
-	im := h.ev.image
+	im := h.of.image
 	segments := im.Segments()
 	at := int64(0)
 	for _, s := range segments {
@@ -114,7 +160,14 @@ func (v *investigator) awaitHashes() {
 
 // evidenceFile describes the image, once its hash is there.
 func (h *hashing) evidenceFile() report.EvidenceFile {
-	im := h.ev.image
+	im := h.of.image
+	if im == nil {
+		e := report.EvidenceFile{Path: h.of.name, Size: h.read, SHA256: h.all}
+		if info, err := os.Stat(h.of.name); err == nil && !info.IsDir() {
+			e.Size = info.Size()
+		}
+		return e
+	}
 	e := report.EvidenceFile{Path: im.Name(), Size: im.Size(), SHA256: h.all, Lost: im.Lost()}
 	for i, s := range im.Segments() {
 		seg := report.Segment{Path: s.Path, Offset: s.Offset, Size: s.Size}

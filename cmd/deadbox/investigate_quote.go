@@ -3,13 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"io"
 	"strings"
 
 	"deadbox/fs/content"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/internal/unpack"
 	"deadbox/report"
 	"deadbox/timeline"
 )
@@ -30,17 +30,18 @@ type quoter struct {
 type packedFile struct {
 	volume string
 	inode  filesystem.Inum
+	format string // "" for a file that is not packed, of a tree
 }
 
 // excerpt is the text that a piece of evidence points to, cut; "" for what is
 // no text, or cannot be read.
 func (q *quoter) excerpt(ev timeline.Evidence) string {
-	im := q.v.ev.image
-	if ev.Line == 0 || ev.Image != im.Name() {
+	d := q.v.ev.disk(ev.Image)
+	if ev.Line == 0 || d == nil {
 		return ""
 	}
-	if ev.Packed != "" {
-		of := packedFile{ev.Volume, ev.Inode}
+	if ev.Packed != "" || d.image == nil {
+		of := packedFile{ev.Volume, ev.Inode, ev.Packed}
 		lines, ok := q.packed[of]
 		if !ok {
 			lines = q.unpack(of, ev.Path)
@@ -52,7 +53,7 @@ func (q *quoter) excerpt(ev timeline.Evidence) string {
 		return ""
 	}
 	buf := make([]byte, min(ev.Length, maxQuote))
-	n, _ := im.ReadAt(buf, ev.Offset)
+	n, _ := d.image.ReadAt(buf, ev.Offset)
 	return q.shown(ev, string(buf[:n]))
 }
 
@@ -68,7 +69,7 @@ func (q *quoter) shown(ev timeline.Evidence, line string) string {
 // beginning.
 func (q *quoter) fileText(ev timeline.Evidence) report.FileText {
 	m := q.v.mountOf(ev.Volume)
-	if m == nil || ev.Image != q.v.ev.image.Name() || ev.Inode == 0 || ev.Line != 0 || secret(ev.Path) {
+	if m == nil || q.v.ev.disk(ev.Image) == nil || ev.Inode == 0 || ev.Line != 0 || secret(ev.Path) {
 		return report.FileText{}
 	}
 	text := readText(q.v.host, host.Node{Mount: m, Inum: ev.Inode}, ev.Path)
@@ -148,12 +149,13 @@ func maskHash(line string) string {
 	return name + ":(hash):" + rest
 }
 
-// unpack reads the lines of a packed file that findings name.
+// unpack reads the lines that findings name of a file whose lines have no place
+// of their own on an image: of a packed one, of one in a tree.
 func (q *quoter) unpack(of packedFile, path string) map[int]string {
 	last, out := 0, map[int]string{}
 	for i := range q.v.inv.Findings {
 		for _, ev := range q.v.inv.Findings[i].Evidence {
-			if ev.Volume == of.volume && ev.Inode == of.inode && ev.Packed == "gzip" {
+			if ev.Volume == of.volume && ev.Inode == of.inode && ev.Packed == of.format {
 				out[ev.Line] = ""
 				last = max(last, ev.Line)
 			}
@@ -167,11 +169,15 @@ func (q *quoter) unpack(of packedFile, path string) map[int]string {
 	if err != nil {
 		return nil // those who read it whole have reported it
 	}
-	z, err := gzip.NewReader(bufio.NewReaderSize(io.NewSectionReader(f, 0, f.Size()), 64<<10))
-	if err != nil {
-		return nil
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, f.Size()), 64<<10)
+	if of.format != "" {
+		z, err := unpack.NewReader(of.format, r)
+		if err != nil {
+			return nil
+		}
+		defer z.Close()
+		r = bufio.NewReaderSize(z, 64<<10)
 	}
-	r := bufio.NewReaderSize(z, 64<<10)
 	var text []byte
 	for line := 1; line <= last && q.budget > 0 && q.v.ctx.Err() == nil; {
 		chunk, err := r.ReadSlice('\n')

@@ -867,7 +867,7 @@ func TestInvestigateDamagedImages(t *testing.T) {
 	}
 	damaged := 0
 	for _, packed := range images {
-		path := unpack(t, packed)
+		path := unpackTo(t, packed)
 		out := filepath.Join(t.TempDir(), "case")
 		code, screen, stderr := investigate(t, path, "-o", out)
 		checkShown(t, []string{packed}, screen+stderr)

@@ -82,7 +82,7 @@ func runLs(ctx context.Context, a *app, opts *lsOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	ev, err := a.openEvidence(ctx, args[0])
+	ev, err := opts.target.source.open(ctx, a, args[0])
 	if err != nil {
 		return err
 	}
@@ -569,6 +569,7 @@ func (l *lister) printText(x *listed) {
 
 // jsonListed is what stands beside the inode's metadata in JSON.
 type jsonListed struct {
+	Image     text   `json:"image,omitempty"`
 	Volume    string `json:"volume"`
 	NameType  string `json:"name_type"`
 	Realloc   bool   `json:"realloc,omitempty"`
@@ -592,8 +593,9 @@ func (l *lister) printJSON(x *listed) error {
 		f.Target = string(target)
 	}
 	more := jsonListed{Volume: l.mount.Volume.Slot, NameType: x.entry.Type.String(), Realloc: x.realloc(), Encrypted: x.entry.Encrypted}
-	if x.entry.Offset >= 0 {
-		_, offset := l.mount.Place(x.entry.Offset)
+	image, offset := l.mount.Place(x.entry.Offset)
+	more.Image = l.ev.imageText(image)
+	if offset >= 0 {
 		more.Offset = &offset
 	}
 	return l.o.jsonFile(&f, more)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,38 +19,145 @@ import (
 	"deadbox/fs/detect"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
+	"deadbox/fs/tree"
 	"deadbox/image"
 	"deadbox/image/volume"
 	"deadbox/report"
 )
 
-// evidence is an image that was opened, with the file systems that could be
-// opened on it.
+// evidence is what one server's evidence consists of: images, with the file
+// systems that could be opened on them, or a tree.
 type evidence struct {
-	app    *app
-	image  *image.Image
-	layout *volume.Layout
-	mounts []*host.Mount // in the order of their offsets; each by itself, without a Point
-	failed map[int]error // by Volume.Index: why a file system that is there cannot be read
-	host   *host.Host    // nil until server
-	read   atomic.Int64  // bytes of file systems that were read so far
+	app      *app
+	disks    []*piece
+	composed *volume.Composed // volumes that LVM and md make of the disks' partitions; nil without an image
+	mounts   []*host.Mount    // disk by disk in the order of their offsets, then composed ones; each by itself, without a Point
+	failed   map[string]error // by slot: why a file system that is there cannot be read
+	root     string           // slot of the volume to take as the server's root; "" to choose
+	host     *host.Host       // nil until server
+	read     atomic.Int64     // bytes of file systems that were read so far
+}
+
+// piece is one part of the evidence: an image with its partition table, or a
+// tree that stands for one.
+type piece struct {
+	name   string         // as reports call it
+	image  *image.Image   // nil for a tree
+	tree   sourceTree     // nil for an image
+	layout *volume.Layout // of a tree: no volumes
+	number int            // among the images, as volume.Compose counts them
+}
+
+// sourceTree is a directory or a tarball in place of an image.
+type sourceTree interface {
+	filesystem.FileSystem
+	io.Closer
+	Kind() string // "directory", "tarball", "collection", ...
 }
 
 // counted counts what is read of an image.
 type counted struct {
-	*image.Image
+	io.ReaderAt
 	n *atomic.Int64
 }
 
 func (c counted) ReadAt(p []byte, off int64) (int, error) {
-	n, err := c.Image.ReadAt(p, off)
+	n, err := c.ReaderAt.ReadAt(p, off)
 	c.n.Add(int64(n))
 	return n, err
 }
 
-// openEvidence opens an image, its partition table and every file system that
-// can be read. It fails only if there is nothing to go on with.
-func (a *app) openEvidence(ctx context.Context, path string) (*evidence, error) {
+// sourceOptions are the flags of every command that reads evidence.
+type sourceOptions struct {
+	with []string
+	root string
+}
+
+// addFlags defines --root, and --with for commands whose second argument is a
+// path and not another image.
+func (opts *sourceOptions) addFlags(cmd *cobra.Command, with bool) {
+	if with {
+		cmd.Flags().StringArrayVar(&opts.with, "with", nil, "a further `image` of the same server; may be given more than once")
+	}
+	cmd.Flags().StringVar(&opts.root, "root", "", "the `volume` that holds the server's root, where several systems lie on the\ndisks (default: the one that looks most like it)")
+}
+
+// open opens the images as the evidence of one server.
+func (opts *sourceOptions) open(ctx context.Context, a *app, images ...string) (*evidence, error) {
+	ev, err := a.openEvidence(ctx, append(images, opts.with...)...)
+	if err == nil && opts.root != "" {
+		m, rootErr := ev.choose(opts.root)
+		if rootErr != nil {
+			ev.close()
+			return nil, fmt.Errorf("--root: %w", rootErr)
+		}
+		ev.root = m.Volume.Slot
+	}
+	return ev, err
+}
+
+// openEvidence opens the images of one server, their partition tables and
+// every file system that can be read. A directory or a tarball may stand in place of
+// an image. It fails only if there is nothing to go on with.
+func (a *app) openEvidence(ctx context.Context, paths ...string) (*evidence, error) {
+	ev := &evidence{app: a, failed: map[string]error{}}
+	for i, path := range paths {
+		if err := refuseTwice(path, paths[:i]); err != nil {
+			ev.close()
+			return nil, err
+		}
+		d, err := a.openDisk(ctx, path)
+		if err != nil {
+			ev.close()
+			return nil, err
+		}
+		ev.disks = append(ev.disks, d)
+	}
+	ev.nameSlots()
+	for _, d := range ev.disks {
+		if d.tree != nil {
+			v := volume.Volume{Index: len(ev.mounts) + 1, Slot: ev.prefix(d) + treeSlot, Allocated: true}
+			ev.mounts = append(ev.mounts, &host.Mount{Image: d.name, Volume: v, FS: d.tree})
+			continue
+		}
+		for i := range d.layout.Volumes {
+			v := &d.layout.Volumes[i]
+			if err := ctx.Err(); err != nil {
+				ev.close()
+				return nil, err
+			}
+			ev.mount(d.name, v, v.Reader(d.image))
+		}
+	}
+	ev.compose()
+	return ev, nil
+}
+
+// treeSlot is the slot of the one volume that a tree counts as.
+const treeSlot = "tree"
+
+// refuseTwice refuses an image that was given before.
+func refuseTwice(path string, before []string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // opening it says more
+	}
+	for _, other := range before {
+		if o, err := os.Stat(other); err == nil && os.SameFile(info, o) {
+			return usagef("%s and %s are the same", other, path)
+		}
+	}
+	return nil
+}
+
+func (a *app) openDisk(ctx context.Context, path string) (*piece, error) {
+	if tree.Is(path) {
+		t, err := tree.OpenContext(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		return &piece{name: path, tree: t, layout: &volume.Layout{Table: "none"}}, nil
+	}
 	im, err := image.Open(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -56,58 +165,170 @@ func (a *app) openEvidence(ctx context.Context, path string) (*evidence, error) 
 		}
 		return nil, err
 	}
-	ev := &evidence{app: a, image: im, failed: map[int]error{}}
 	a.detail(fmt.Sprintf("%s: %d bytes in %s", path, im.Size(), plural(len(im.Segments()), "file", "files")))
-	ev.layout, err = volume.Find(im, im.Size())
+	layout, err := volume.Find(im, im.Size())
 	if err != nil {
 		im.Close()
 		return nil, err
 	}
-	for i := range ev.layout.Volumes {
-		if err := ctx.Err(); err != nil {
-			im.Close()
-			return nil, err
-		}
-		v := &ev.layout.Volumes[i]
-		fsys, err := ev.openVolume(v)
-		switch {
-		case err == nil:
-			ev.mounts = append(ev.mounts, &host.Mount{Image: im.Name(), Volume: *v, FS: fsys})
-		case isExt(v.Found.Kind):
-			ev.failed[v.Index] = err
-		}
-	}
-	return ev, nil
+	return &piece{name: im.Name(), image: im, layout: layout}, nil
 }
 
-func (ev *evidence) openVolume(v *volume.Volume) (filesystem.FileSystem, error) {
-	return detect.Open(io.NewSectionReader(counted{ev.image, &ev.read}, v.Offset, v.Length), v.Length)
+// mount opens the file system of a volume, if it holds one.
+func (ev *evidence) mount(image string, v *volume.Volume, r io.ReaderAt) {
+	fsys, err := detect.Open(counted{r, &ev.read}, v.Length)
+	switch {
+	case err == nil:
+		ev.mounts = append(ev.mounts, &host.Mount{Image: image, Volume: *v, FS: fsys})
+	case isExt(v.Found.Kind):
+		ev.failed[v.Slot] = err
+	}
 }
 
 func isExt(kind string) bool { return strings.HasPrefix(kind, "ext") }
 
-func (ev *evidence) close() { ev.image.Close() }
+// prefix is what stands before the slots of a disk if there are several.
+func (ev *evidence) prefix(d *piece) string {
+	if len(ev.disks) == 1 {
+		return ""
+	}
+	base := filepath.Base(d.name)
+	for _, o := range ev.disks {
+		if o != d && filepath.Base(o.name) == base {
+			return d.name + ":"
+		}
+	}
+	return base + ":"
+}
 
-// files are the files that the evidence consists of. A nil evidence has none.
+// nameSlots makes the slots and numbers of the volumes unique among the disks.
+func (ev *evidence) nameSlots() {
+	n := 0
+	for _, d := range ev.disks {
+		for i := range d.layout.Volumes {
+			v := &d.layout.Volumes[i]
+			n++
+			v.Index, v.Slot = n, ev.prefix(d)+v.Slot
+		}
+	}
+}
+
+// diskVolume is a volume with the disk that it lies on, nil for a composed one.
+type diskVolume struct {
+	disk *piece
+	*volume.Volume
+}
+
+// volumes lists the volumes of all disks, then the composed ones.
+func (ev *evidence) volumes() []diskVolume {
+	var out []diskVolume
+	for _, d := range ev.disks {
+		for i := range d.layout.Volumes {
+			out = append(out, diskVolume{d, &d.layout.Volumes[i]})
+		}
+	}
+	for _, v := range ev.composedVolumes() {
+		out = append(out, diskVolume{nil, v})
+	}
+	return out
+}
+
+func (ev *evidence) close() {
+	for _, d := range ev.disks {
+		if d.image != nil {
+			d.image.Close()
+		} else {
+			d.tree.Close()
+		}
+	}
+}
+
+// trees are the file systems that stand for images.
+func (ev *evidence) trees() []*host.Mount {
+	return slices.DeleteFunc(slices.Clone(ev.mounts), func(m *host.Mount) bool {
+		d := ev.disk(m.Image)
+		return d == nil || d.tree == nil
+	})
+}
+
+// kind is what a piece of the evidence that is no image is called.
+func (d *piece) kind() string {
+	if d.tree == nil {
+		return "image"
+	}
+	return d.tree.Kind()
+}
+
+// disk is the piece of the evidence with this name; nil if there is none.
+func (ev *evidence) disk(name string) *piece {
+	for _, d := range ev.disks {
+		if d.name == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// size is the bytes of all images.
+func (ev *evidence) size() int64 {
+	n := int64(0)
+	for _, d := range ev.disks {
+		if d.image != nil {
+			n += d.image.Size()
+		}
+	}
+	return n
+}
+
+// files are the files and directories that the evidence consists of. A nil
+// evidence has none.
 func (ev *evidence) files() []string {
 	if ev == nil {
 		return nil
 	}
 	var out []string
-	for _, s := range ev.image.Segments() {
-		out = append(out, s.Path)
+	for _, d := range ev.disks {
+		if d.image == nil {
+			out = append(out, d.name)
+			continue
+		}
+		for _, s := range d.image.Segments() {
+			out = append(out, s.Path)
+		}
 	}
 	return out
 }
 
-// reader reads a range of a mounted file system straight from the image.
-func (ev *evidence) reader(m *host.Mount, offset, length int64) *io.SectionReader {
-	return io.NewSectionReader(ev.image, m.Volume.Offset+offset, length)
+// reader reads a range of a mounted file system straight from the images.
+func (ev *evidence) reader(m *host.Mount, offset, length int64) io.Reader {
+	return io.NewSectionReader(&rawReader{ev, m}, offset, length)
+}
+
+// rawReader reads a file system's bytes as they stand on the images.
+type rawReader struct {
+	ev *evidence
+	m  *host.Mount
+}
+
+func (r *rawReader) ReadAt(p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) {
+		name, at, n := r.m.PlaceRange(off+int64(done), int64(len(p)-done))
+		d := r.ev.disk(name)
+		if at < 0 || n <= 0 || d == nil || d.image == nil {
+			return done, io.ErrUnexpectedEOF
+		}
+		got, err := d.image.ReadAt(p[done:done+int(n)], at)
+		if done += got; err != nil && got < int(n) {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
 func (ev *evidence) mountOf(v *volume.Volume) *host.Mount {
 	for _, m := range ev.mounts {
-		if m.Volume.Index == v.Index && m.Volume.Offset == v.Offset {
+		if m.Volume.Slot == v.Slot {
 			return m
 		}
 	}
@@ -124,25 +345,68 @@ func (e *volumeError) Error() string { return "volume " + e.slot + ": " + e.err.
 func (e *volumeError) Unwrap() error { return e.err }
 
 // openProblems lists what was found wrong when the evidence was opened: damage
-// to the image and its table, and to the file systems chosen, all if none is given.
+// to the images and their tables, and to the file systems chosen, all if none is given.
 func (ev *evidence) openProblems(only ...*host.Mount) []error {
+	return append(ev.lost(), ev.structureProblems(only...)...)
+}
+
+// lost lists the ranges of the images that cannot be read.
+func (ev *evidence) lost() []error {
 	var out []error
-	for _, r := range ev.image.Lost() {
-		out = append(out, fmt.Errorf("bytes %d to %d of the image: %s", r.Offset, r.Offset+r.Length-1, r.Reason))
+	for _, d := range ev.disks {
+		if d.image == nil {
+			continue
+		}
+		for _, r := range d.image.Lost() {
+			out = append(out, fmt.Errorf("bytes %d to %d of %s: %s", r.Offset, r.Offset+r.Length-1, ev.theImage(d), r.Reason))
+		}
 	}
-	return append(out, ev.structureProblems(only...)...)
+	return out
+}
+
+// theImage is what messages call an image: by its name only if there are
+// several.
+func (ev *evidence) theImage(d *piece) string {
+	if len(ev.disks) == 1 || d == nil {
+		return "the image"
+	}
+	return d.name
+}
+
+// imageText names an image in JSON, where several could be meant.
+func (ev *evidence) imageText(name string) text {
+	if len(ev.disks) == 1 {
+		return ""
+	}
+	return text(name)
+}
+
+// placeText is an offset of an image, with its name where several could be
+// meant.
+func (ev *evidence) placeText(image string, at int64) string {
+	if len(ev.disks) == 1 {
+		return strconv.FormatInt(at, 10)
+	}
+	return fmt.Sprintf("%d of %s", at, image)
 }
 
 // structureProblems are those of openProblems that are not lost ranges of the
-// image.
+// images.
 func (ev *evidence) structureProblems(only ...*host.Mount) []error {
-	out := slices.Clone(ev.layout.Damage)
-	for i := range ev.layout.Volumes {
-		v := &ev.layout.Volumes[i]
+	var out []error
+	for _, d := range ev.disks {
+		for _, err := range d.layout.Damage {
+			out = append(out, &diskError{d.name, len(ev.disks) > 1, err})
+		}
+	}
+	if ev.composed != nil {
+		out = append(out, ev.composed.Damage...)
+	}
+	for _, v := range ev.volumes() {
 		if v.Missing > 0 {
 			out = append(out, &volumeError{v.Slot, fmt.Errorf("its last %d bytes lie past the end of the image", v.Missing)})
 		}
-		if err := ev.failed[v.Index]; err != nil && len(only) == 0 {
+		if err := ev.failed[v.Slot]; err != nil && len(only) == 0 {
 			out = append(out, &volumeError{v.Slot, err})
 		}
 	}
@@ -157,15 +421,43 @@ func (ev *evidence) structureProblems(only ...*host.Mount) []error {
 	return out
 }
 
+// diskError says on which image something is wrong.
+type diskError struct {
+	image string
+	say   bool // there are several images
+	err   error
+}
+
+func (e *diskError) Error() string {
+	if !e.say {
+		return e.err.Error()
+	}
+	return e.image + ": " + e.err.Error()
+}
+
+func (e *diskError) Unwrap() error { return e.err }
+
 // openNotes lists what an investigator must know of the evidence, a sentence
 // each.
 func (ev *evidence) openNotes(only ...*host.Mount) []string {
-	out := slices.Concat(ev.image.Notes(), ev.layout.Notes)
+	var out []string
+	for _, d := range ev.disks {
+		var notes []string
+		if d.image != nil {
+			notes = d.image.Notes()
+		}
+		for _, n := range slices.Concat(notes, d.layout.Notes) {
+			if len(ev.disks) > 1 {
+				n = d.name + ": " + n
+			}
+			out = append(out, n)
+		}
+	}
+	out = append(out, ev.composedNotes()...)
 	if len(only) == 0 {
 		only = ev.mounts
-		for i := range ev.layout.Volumes {
-			v := &ev.layout.Volumes[i]
-			if k := v.Found.Kind; k != "" && ev.mountOf(v) == nil && ev.failed[v.Index] == nil {
+		for _, v := range ev.volumes() {
+			if k := v.Found.Kind; k != "" && ev.mountOf(v.Volume) == nil && ev.failed[v.Slot] == nil && !v.Container && ev.memberOf(v) == "" {
 				out = append(out, fmt.Sprintf("volume %s holds %s, which is not read", v.Slot, k))
 			}
 		}
@@ -213,7 +505,7 @@ func (ev *evidence) server(ctx context.Context) (*host.Host, error) {
 	for _, m := range ev.mounts {
 		sources = append(sources, host.Source{Image: m.Image, Volume: m.Volume, FS: m.FS})
 	}
-	h, err := host.Assemble(ctx, sources)
+	h, err := host.AssembleAt(ctx, sources, ev.root)
 	if err != nil {
 		return nil, err
 	}
@@ -223,12 +515,14 @@ func (ev *evidence) server(ctx context.Context) (*host.Host, error) {
 
 // targetOptions are the flags that say what a command looks at.
 type targetOptions struct {
+	source sourceOptions
 	volume string
 	inode  uint64
 }
 
 func (opts *targetOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&opts.volume, "volume", "", "the `volume`, by its slot or number as \"deadbox volumes\"\nlists it, or @ and its offset in bytes, @2048s in sectors\n(default: the only one, or where PATH is on the server)")
+	opts.source.addFlags(cmd, true)
 	cmd.Flags().Uint64Var(&opts.inode, "inode", 0, "the inode with this `number`, instead of a path")
 }
 
@@ -404,55 +698,118 @@ func (ev *evidence) choose(name string) (*host.Mount, error) {
 		case 1:
 			return ev.mounts[0], nil
 		}
-		return nil, withHint(usagef("the image holds more than one file system"), "choose with --volume: "+ev.choices())
+		return nil, withHint(usagef("%s more than one file system", ev.theImages()), "choose with --volume: "+ev.choices())
 	}
-	if at, ok := strings.CutPrefix(name, "@"); ok {
-		return ev.chooseOffset(name, at)
+	if i := strings.LastIndexByte(name, '@'); i == 0 || i > 0 && name[i-1] == ':' {
+		return ev.chooseOffset(name, name[:i], name[i+1:])
 	}
-	for i := range ev.layout.Volumes {
-		v := &ev.layout.Volumes[i]
-		if v.Slot != name && strconv.Itoa(v.Index) != name {
-			continue
-		}
-		if m := ev.mountOf(v); m != nil {
-			return m, nil
-		}
-		if err := ev.failed[v.Index]; err != nil {
-			return nil, fmt.Errorf("volume %s: %w", v.Slot, err)
-		}
-		what := "holds nothing that is known"
-		if v.Found.Kind != "" {
-			what = "holds " + v.Found.Kind + ", which is not read"
-		}
-		return nil, withHint(fmt.Errorf("volume %s %s", v.Slot, what), "file systems that can be read: "+ev.choices())
+	v, err := ev.volume(name)
+	if err != nil {
+		return nil, err
 	}
-	return nil, withHint(usagef("no volume %q", name), "there are: "+ev.choices())
+	if m := ev.mountNamed(v); m != nil {
+		return m, nil
+	}
+	if err := ev.failed[v]; err != nil {
+		return nil, fmt.Errorf("volume %s: %w", v, err)
+	}
+	what := "holds nothing that is known"
+	for _, x := range ev.volumes() {
+		if group := ev.memberOf(x); x.Slot == v && group != "" {
+			what = "is a member of " + group
+		} else if x.Slot == v && x.Found.Kind != "" {
+			what = "holds " + x.Found.Kind + ", which is not read"
+		}
+	}
+	return nil, withHint(fmt.Errorf("volume %s %s", v, what), "file systems that can be read: "+ev.choices())
+}
+
+func (ev *evidence) mountNamed(slot string) *host.Mount {
+	for _, m := range ev.mounts {
+		if m.Volume.Slot == slot {
+			return m
+		}
+	}
+	return nil
+}
+
+// volume gives the slot that a name means: a slot, the number of a volume, or a
+// slot without its image where only one image has it.
+func (ev *evidence) volume(name string) (string, error) {
+	var ends []string
+	match := func(slot string, index int) bool {
+		if strings.HasSuffix(slot, ":"+name) {
+			ends = append(ends, slot)
+		}
+		return slot == name || strconv.Itoa(index) == name
+	}
+	for _, v := range ev.volumes() {
+		if match(v.Slot, v.Index) {
+			return v.Slot, nil
+		}
+	}
+	for _, m := range ev.mounts { // trees
+		if m.Volume.Slot == name || match(m.Volume.Slot, m.Volume.Index) {
+			return m.Volume.Slot, nil
+		}
+	}
+	ends = slices.Compact(ends)
+	switch len(ends) {
+	case 1:
+		return ends[0], nil
+	case 0:
+		return "", withHint(usagef("no volume %q", name), "there are: "+ev.choices())
+	}
+	return "", withHint(usagef("several images have a volume %q", name), "choose one of "+strings.Join(ends, ", "))
 }
 
 // chooseOffset opens a file system at an offset that need not stand in any
-// table.
-func (ev *evidence) chooseOffset(name, at string) (*host.Mount, error) {
+// table. at is what follows the @; before is the image, if there are several.
+func (ev *evidence) chooseOffset(name, before, at string) (*host.Mount, error) {
+	var d *piece
+	for _, o := range ev.disks {
+		if o.image != nil && (len(ev.disks) == 1 && before == "" || len(ev.disks) > 1 && ev.prefix(o) == before) {
+			d = o
+		}
+	}
+	if d == nil {
+		var hints []string
+		for _, o := range ev.disks {
+			if o.image != nil {
+				hints = append(hints, ev.prefix(o)+"@"+at)
+			}
+		}
+		return nil, withHint(usagef("--volume %s: no image that has such an offset", name), "there may be: "+orElse(strings.Join(hints, ", "), "none"))
+	}
 	unit := int64(1)
 	digits, sectors := strings.CutSuffix(at, "s")
 	if sectors {
-		unit = max(ev.layout.SectorSize, 1)
+		unit = max(d.layout.SectorSize, 1)
 	}
 	offset, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || offset < 0 || offset > ev.image.Size()/unit {
-		return nil, usagef("--volume %s: want an offset within the image's %d bytes", name, ev.image.Size())
+	if err != nil || offset < 0 || offset > d.image.Size()/unit {
+		return nil, usagef("--volume %s: want an offset within the image's %d bytes", name, d.image.Size())
 	}
 	offset *= unit
 	for _, m := range ev.mounts {
-		if m.Volume.Offset == offset {
+		if m.Image == d.name && !m.Volume.Composed() && m.Volume.Offset == offset {
 			return m, nil
 		}
 	}
-	v := volume.Volume{Slot: "@" + strconv.FormatInt(offset, 10), Offset: offset, Length: ev.image.Size() - offset}
-	fsys, err := ev.openVolume(&v)
+	v := volume.Volume{Slot: before + "@" + strconv.FormatInt(offset, 10), Offset: offset, Length: d.image.Size() - offset}
+	fsys, err := detect.Open(counted{v.Reader(d.image), &ev.read}, v.Length)
 	if err != nil {
 		return nil, fmt.Errorf("at byte %d: %w", offset, err)
 	}
-	return &host.Mount{Image: ev.image.Name(), Volume: v, FS: fsys}, nil
+	return &host.Mount{Image: d.name, Volume: v, FS: fsys}, nil
+}
+
+// theImages begins a sentence about all of them.
+func (ev *evidence) theImages() string {
+	if len(ev.disks) == 1 {
+		return "the image holds"
+	}
+	return "the images hold"
 }
 
 // choices lists the file systems for a hint.
@@ -479,12 +836,11 @@ func (ev *evidence) choices() string {
 func (ev *evidence) nothingToRead() error {
 	err := errors.New("no file system that can be read was found")
 	var hints []string
-	for i := range ev.layout.Volumes {
-		v := &ev.layout.Volumes[i]
+	for _, v := range ev.volumes() {
 		switch {
-		case ev.failed[v.Index] != nil:
-			hints = append(hints, fmt.Sprintf("volume %s: %v", v.Slot, ev.failed[v.Index]))
-		case v.Found.Kind != "":
+		case ev.failed[v.Slot] != nil:
+			hints = append(hints, fmt.Sprintf("volume %s: %v", v.Slot, ev.failed[v.Slot]))
+		case v.Found.Kind != "" && ev.memberOf(v) == "":
 			hints = append(hints, fmt.Sprintf("volume %s holds %s, which is not read", v.Slot, v.Found.Kind))
 		}
 	}

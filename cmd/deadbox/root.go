@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 
@@ -69,6 +70,10 @@ Data goes to standard output, messages for people to standard error.` +
 		newCatCommand(a),
 		newTimelineCommand(a),
 		newInvestigateCommand(a),
+		newArtifactsCommand(a),
+		newHistoryCommand(a),
+		newLogsCommand(a),
+		newPackagesCommand(a),
 		newVersionCommand(a),
 	)
 	return root
@@ -99,6 +104,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func imageArg(cmd *cobra.Command, args []string) error { return countArgs(cmd, args, 1) }
+
+// imageArgs is for commands that take all images of a server.
+func imageArgs(cmd *cobra.Command, args []string) error { return countArgs(cmd, args, math.MaxInt) }
 
 func imageAndPathArgs(cmd *cobra.Command, args []string) error { return countArgs(cmd, args, 2) }
 

@@ -50,6 +50,7 @@ The Sleuth Kit's cousin is istat; --names does what ffind does.` + exitStatus(ex
 
 // inodeFacts is all that stat shows.
 type inodeFacts struct {
+	ev     *evidence
 	target *target
 	file   timeline.File
 	names  []filesystem.Name
@@ -63,7 +64,7 @@ func runStat(ctx context.Context, a *app, opts *statOptions, args []string) erro
 	if err != nil {
 		return err
 	}
-	ev, err := a.openEvidence(ctx, args[0])
+	ev, err := opts.target.source.open(ctx, a, args[0])
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func runStat(ctx context.Context, a *app, opts *statOptions, args []string) erro
 		return err
 	}
 	in, fsys := t.inode, t.mount.FS
-	facts := &inodeFacts{target: t, file: fileOf(in, t.path)}
+	facts := &inodeFacts{ev: ev, target: t, file: fileOf(in, t.path)}
 	facts.xattrs, err = fsys.Xattrs(in)
 	if err != nil {
 		a.damage(t.name(), err)
@@ -148,9 +149,16 @@ func (f *inodeFacts) writeText(o *output, zone *time.Location) error {
 			field("name", "%s", n.Path)
 		}
 	}
-	field("volume", "%s, %s at byte %d of the image", m.Volume.Slot, m.FS.Info().Type, m.Volume.Offset)
-	if in.Offset >= 0 {
-		field("stored", "%d bytes at byte %d of the image", len(in.Raw), m.ImageOffset(in.Offset))
+	switch d := f.ev.disk(m.Image); {
+	case d != nil && d.image == nil:
+		field("volume", "%s, %s", m.Volume.Slot, m.FS.Info().Type)
+	case m.Volume.Composed():
+		field("volume", "%s, %s", m.Volume.Slot, m.FS.Info().Type)
+	default:
+		field("volume", "%s, %s at byte %d of %s", m.Volume.Slot, m.FS.Info().Type, m.Volume.Offset, f.ev.theImage(d))
+	}
+	if image, at := m.Place(in.Offset); at >= 0 {
+		field("stored", "%d bytes at byte %d of %s", len(in.Raw), at, f.ev.theImage(f.ev.disk(image)))
 	}
 	field("type", "%s", in.Mode.Type())
 	field("mode", "%s (%06o)", in.Mode, uint16(in.Mode))
@@ -191,8 +199,8 @@ func (f *inodeFacts) writeText(o *output, zone *time.Location) error {
 		for i := range f.xattrs {
 			x := &f.xattrs[i]
 			line := fmt.Sprintf("  %s = %s", x.Name, xattrText(x))
-			if x.Offset >= 0 {
-				line += fmt.Sprintf("  (%d bytes at byte %d)", len(x.Value), m.ImageOffset(x.Offset))
+			if image, at := m.Place(x.Offset); at >= 0 {
+				line += fmt.Sprintf("  (%d bytes at byte %s)", len(x.Value), f.ev.placeText(image, at))
 			}
 			o.WriteString(report.Text(line) + "\n")
 		}
@@ -203,8 +211,8 @@ func (f *inodeFacts) writeText(o *output, zone *time.Location) error {
 		size := max(m.FS.Info().BlockSize, 1)
 		for _, x := range f.runs {
 			offset, block := "", ""
-			if x.Offset >= 0 {
-				offset = strconv.FormatInt(m.ImageOffset(x.Offset), 10)
+			if image, at := m.Place(x.Offset); at >= 0 {
+				offset = f.ev.placeText(image, at)
 				if x.Kind != filesystem.Inline {
 					block = strconv.FormatInt(x.Offset/size, 10)
 				}
@@ -225,19 +233,23 @@ func (f *inodeFacts) writeJSON(o *output) error {
 		PathBytes string `json:"path_bytes,omitempty"`
 		Deleted   bool   `json:"deleted,omitempty"`
 		Offset    int64  `json:"entry_offset"`
+		Image     text   `json:"image,omitempty"`
 	}
 	type run struct {
 		Kind   string `json:"kind"`
 		InFile int64  `json:"in_file"`
 		Length int64  `json:"length"`
 		Offset *int64 `json:"offset,omitempty"`
+		Image  text   `json:"image,omitempty"`
 	}
 	type meaning struct {
 		Name    text   `json:"name"`
 		Meaning text   `json:"meaning"`
 		Offset  *int64 `json:"offset,omitempty"`
+		Image   text   `json:"image,omitempty"`
 	}
 	more := struct {
+		Image      text      `json:"image,omitempty"`
 		Volume     string    `json:"volume"`
 		Allocated  bool      `json:"allocated"`
 		Offset     *int64    `json:"offset,omitempty"`
@@ -251,29 +263,34 @@ func (f *inodeFacts) writeJSON(o *output) error {
 		Meanings   []meaning `json:"xattr_meanings,omitempty"`
 		Runs       []run     `json:"extents,omitempty"`
 	}{Volume: m.Volume.Slot, Allocated: in.Allocated, Project: in.Project, Sectors: in.Sectors, Generation: in.Generation}
-	place := func(offset int64) *int64 {
-		if offset < 0 {
-			return nil
+	place := func(offset int64) (*int64, text) {
+		image, at := m.Place(offset)
+		if at < 0 {
+			return nil, ""
 		}
-		offset = m.ImageOffset(offset)
-		return &offset
+		return &at, f.ev.imageText(image)
 	}
-	if more.Offset = place(in.Offset); more.Offset != nil {
+	if more.Offset, more.Image = place(in.Offset); more.Offset != nil {
 		more.Length = len(in.Raw)
+	} else {
+		more.Image = f.ev.imageText(m.Image)
 	}
 	if t := in.Mode.Type(); t == filesystem.CharDevice || t == filesystem.BlockDevice {
 		more.Major, more.Minor = &in.Major, &in.Minor
 	}
 	for _, n := range f.names {
-		more.Names = append(more.Names, name{text(n.Path), bytesOf(n.Path), n.Deleted, m.ImageOffset(n.Offset)})
+		image, at := m.Place(n.Offset)
+		more.Names = append(more.Names, name{text(n.Path), bytesOf(n.Path), n.Deleted, at, f.ev.imageText(image)})
 	}
 	for _, x := range f.runs {
-		more.Runs = append(more.Runs, run{x.Kind.String(), x.Logical, x.Length, place(x.Offset)})
+		at, image := place(x.Offset)
+		more.Runs = append(more.Runs, run{x.Kind.String(), x.Logical, x.Length, at, image})
 	}
 	for i := range f.xattrs {
 		x := &f.xattrs[i]
 		s, _ := x.Decode()
-		more.Meanings = append(more.Meanings, meaning{text(x.Name), text(s), place(x.Offset)})
+		at, image := place(x.Offset)
+		more.Meanings = append(more.Meanings, meaning{text(x.Name), text(s), at, image})
 	}
 	return o.jsonFile(&f.file, more)
 }

@@ -25,6 +25,7 @@ const (
 
 type timelineOptions struct {
 	output    outputOptions
+	source    sourceOptions
 	zone      zoneOptions
 	volume    string
 	from, to  string
@@ -35,7 +36,7 @@ type timelineOptions struct {
 func newTimelineCommand(a *app) *cobra.Command {
 	var opts timelineOptions
 	cmd := &cobra.Command{
-		Use:   "timeline IMAGE",
+		Use:   "timeline IMAGE...",
 		Short: "Put the times of all files in order: modified, accessed, changed, born, deleted",
 		Long: `Put the times of all files in order: when each was modified, accessed, changed
 (its inode), born and deleted. Deleted names and inodes without a name are in it.
@@ -59,8 +60,8 @@ The Sleuth Kit's cousins are "fls -r -m /" and mactime.` + exitStatus(exitDone, 
   deadbox timeline --format mactime -o timeline.csv disk.dd
   deadbox timeline --from "2026-10-01 22:00" --to 2026-10-02 disk.dd
   deadbox timeline --histogram day disk.dd`,
-		Args: imageArg,
-		RunE: func(cmd *cobra.Command, args []string) error { return runTimeline(cmd.Context(), a, &opts, args[0]) },
+		Args: imageArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runTimeline(cmd.Context(), a, &opts, args) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.from, "from", "", "leave out what was before this `time`: 2026-10-01, \"2026-10-01 22:00\" (in\nthe zone of --tz), or RFC 3339")
@@ -68,12 +69,13 @@ The Sleuth Kit's cousins are "fls -r -m /" and mactime.` + exitStatus(exitDone, 
 	flags.BoolVar(&opts.ns, "ns", false, "body: times with nanoseconds, which plaso reads and mactime cuts off")
 	flags.StringVar(&opts.histogram, "histogram", "", "instead of the events count them, by \"day\" or \"hour\"")
 	flags.StringVar(&opts.volume, "volume", "", "take only this `volume`: its slot or number as \"deadbox volumes\" lists it")
+	opts.source.addFlags(cmd, false)
 	opts.zone.addFlags(cmd)
 	opts.output.addFlags(cmd, formatText, formatBody, formatMactime, formatJSONL, formatCSV)
 	return cmd
 }
 
-func runTimeline(ctx context.Context, a *app, opts *timelineOptions, path string) error {
+func runTimeline(ctx context.Context, a *app, opts *timelineOptions, images []string) error {
 	switch {
 	case opts.histogram != "" && opts.histogram != "day" && opts.histogram != "hour":
 		return usagef("--histogram %q: want day or hour", opts.histogram)
@@ -82,7 +84,7 @@ func runTimeline(ctx context.Context, a *app, opts *timelineOptions, path string
 	case opts.ns && opts.output.format != formatBody:
 		return usagef("--ns goes with --format body")
 	}
-	ev, err := a.openEvidence(ctx, path)
+	ev, err := opts.source.open(ctx, a, images...)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,12 @@ type Source struct {
 // notes say so. It fails only if there is no source; what could not be read is in
 // Damage.
 func Assemble(ctx context.Context, sources []Source) (*Host, error) {
+	return AssembleAt(ctx, sources, "")
+}
+
+// AssembleAt is Assemble with the slot of the volume that is the root; "" leaves
+// the choice to it.
+func AssembleAt(ctx context.Context, sources []Source, slot string) (*Host, error) {
 	if len(sources) == 0 {
 		return nil, errors.New("no file system to assemble a server from")
 	}
@@ -43,7 +49,15 @@ func Assemble(ctx context.Context, sources []Source) (*Host, error) {
 		return nil, err
 	}
 	root := slices.MaxFunc(systems, func(a, b system) int { return a.compare(b) })
-	if root.isSystem() {
+	if slot != "" {
+		i := slices.IndexFunc(sources, func(s Source) bool { return s.Volume.Slot == slot })
+		if i < 0 {
+			return nil, fmt.Errorf("no file system on volume %q", slot)
+		}
+		root = systems[i]
+		root.chosen = true
+	}
+	if root.chosen || root.isSystem() {
 		h.joinByFstab(sources, systems, root)
 	} else {
 		h.joinWithoutRoot(sources)
@@ -64,6 +78,7 @@ type system struct {
 	etc     bool // it has /etc with passwd or os-release
 	marks   int  // how many of the usual directories and files there are
 	self    bool // its fstab names its own file system as "/"
+	chosen  bool // by the analyst
 	used    filesystem.Time
 	name    string
 	damage  []error

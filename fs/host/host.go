@@ -8,6 +8,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,37 @@ func (m *Mount) PlaceRange(off, length int64) (image string, offset, n int64) {
 	if off < 0 {
 		return m.Image, -1, 0
 	}
-	return m.Image, m.Volume.Offset + off, length
+	if !m.Volume.Composed() {
+		return m.Image, m.Volume.Offset + off, length
+	}
+	image, offset = m.Volume.Place(off)
+	if offset < 0 {
+		return m.Image, -1, 0
+	}
+	return image, offset, min(length, together(m.Volume.Parts, off))
+}
+
+// together is how many bytes of a composed volume stand in one piece from off
+// on.
+func together(parts []volume.Part, off int64) int64 {
+	i, _ := slices.BinarySearchFunc(parts, off, func(p volume.Part, at int64) int {
+		if p.Logical <= at {
+			return -1
+		}
+		return 1
+	})
+	for i--; i >= 0; i-- {
+		switch p := &parts[i]; {
+		case p.Copy != 0:
+			continue
+		case p.Stripe > 0:
+			return p.Stripe - (off-p.Logical)%p.Stripe
+		case off < p.Logical+p.Length:
+			return p.Logical + p.Length - off
+		}
+		break
+	}
+	return 1
 }
 
 // Room is how many bytes of the volume the evidence holds; 0 if that is not
