@@ -41,6 +41,21 @@ type Extractor struct {
 	// Run yields the records of one file. It is pure: no globals, no clock, no
 	// writing. An error concerns one place of the file, and the sequence goes on.
 	Run func(ctx context.Context, f *Source) iter.Seq2[Record, error]
+	// Split, if it is set, allows that a large file is read in parts at the same
+	// time, by a call of Run for each.
+	Split *Split
+}
+
+// Split says how a text file can be read in parts. Each part is a Source whose
+// From and FromLine say where it begins; [Lines] starts there, so that offsets
+// and numbers of lines are those of the file. A part ends with a line.
+type Split struct {
+	// Prepare looks at the whole file before the parts are read. What it gives is
+	// each part's Prepared. Where ok is false, the file is read in one go. It may be nil.
+	Prepare func(ctx context.Context, f *Source) (prepared any, ok bool)
+	// Begins tells whether a part may begin with a line: one that does not need
+	// what came before it. It may be nil, if any line will do.
+	Begins func(line []byte) bool
 }
 
 // Source is one file that an extractor reads.
@@ -49,10 +64,16 @@ type Source struct {
 	Account string            // whose home it lies in; "" if none
 	Inode   *filesystem.Inode // its metadata: rotated logs are dated by it
 	Data    io.ReaderAt       // the file's bytes, unpacked if Packed is set
-	Size    int64             // of Data
-	Packed  string            // "gzip", "xz", "bzip2", "zstd" or "lz4" if Data was unpacked from it
-	Target  string            // of a symbolic link, for an extractor that asks for links; "" of a file
-	Zone    *time.Location    // the server's time zone
+	Size    int64             // of Data; in a part of a file, where the part ends
+	// From is where the reading of lines begins, and FromLine the number of its first
+	// line, in a part of a file (see [Split]); both are 0 otherwise. Prepared is what
+	// Split's Prepare gave, nil if it was not called.
+	From     int64
+	FromLine int
+	Prepared any
+	Packed   string         // "gzip", "xz", "bzip2", "zstd" or "lz4" if Data was unpacked from it
+	Target   string         // of a symbolic link, for an extractor that asks for links; "" of a file
+	Zone     *time.Location // the server's time zone
 	// Sibling opens another file of the server by its path, for formats that
 	// need two (passwd and shadow). It gives nil if there is none.
 	Sibling func(path string) *Source

@@ -50,9 +50,16 @@ func (l *Line) Evidence() Evidence {
 // crash leaves in files that were being written, is left out, and the text
 // before and after it comes as lines of their own. A range that cannot be read
 // is stepped over. Each of these is an error beside the line that it follows.
+//
+// Of a part of a file it yields the part's lines. Data that has a method
+// Memory() (from int64, b []byte), the bytes of the file that are in memory, is
+// not read but taken from there.
 func Lines(ctx context.Context, s *Source) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		r := &lineReader{ctx: ctx, src: s, yield: yield, number: 1}
+		r := &lineReader{ctx: ctx, src: s, yield: yield, off: s.From, number: max(s.FromLine, 1)}
+		if m, ok := s.Data.(interface{ Memory() (from int64, b []byte) }); ok {
+			r.memory(m.Memory())
+		}
 		r.run()
 	}
 }
@@ -73,6 +80,14 @@ type lineReader struct {
 	gaps    int  // runs of NUL bytes
 	hidden  int  // those past maxGaps
 	hiddenN int64
+}
+
+// memory takes what is in memory already instead of reading it: b are the bytes at from.
+func (r *lineReader) memory(from int64, b []byte) {
+	if at := r.off - from; at >= 0 && at <= int64(len(b)) && r.src.Size-from <= int64(len(b)) && r.src.Size >= r.off {
+		r.buf, r.end = b[at:r.src.Size-from], true
+		r.hasNUL = bytes.IndexByte(r.buf, 0) >= 0
+	}
 }
 
 // errStop says that the consumer wants no more.

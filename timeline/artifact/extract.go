@@ -19,11 +19,15 @@ import (
 	"deadbox/fs/host"
 	"deadbox/internal/unpack"
 	"deadbox/timeline"
+	"deadbox/timeline/artifact/authorizedkeys"
 )
 
 // Extract runs extractors over a server's files: each extractor in turn, its
-// files in the order of [Files], each file once however many names it has. Several files
-// are read at a time; the records come in that order all the same.
+// files in the order of [Files], each file once however many names it has.
+// Several files, and parts of large ones, are read at a time; the records come
+// in that order all the same. A record of authentication that has a key's
+// fingerprint says whose key it is, in key_comment and key_path, where
+// authorized_keys knows it.
 //
 // An error of a file that cannot be read, or of a part of it, does not end the
 // sequence.
@@ -40,8 +44,16 @@ func Extract(ctx context.Context, h *host.Host, list []*timeline.Extractor) iter
 		}
 	}
 	return func(yield func(timeline.Record, error) bool) {
+		keys := keyring{}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		if wantsKeys(list) {
+			for r, err := range Extract(ctx, h, []*timeline.Extractor{&authorizedkeys.Extractor}) {
+				if err == nil {
+					keys.learn(&r)
+				}
+			}
+		}
 		var running []chan []item // in the order of jobs
 		next := 0
 		start := func() {
@@ -58,6 +70,12 @@ func Extract(ctx context.Context, h *host.Host, list []*timeline.Extractor) iter
 		for start(); len(running) > 0; start() {
 			for batch := range running[0] {
 				for i := range batch {
+					switch r := &batch[i].record; r.Kind {
+					case timeline.KindAuthorizedKey:
+						keys.learn(r)
+					case timeline.KindAuth:
+						keys.apply(r)
+					}
 					if !yield(batch[i].record, batch[i].err) {
 						return
 					}
@@ -302,6 +320,29 @@ func reportable(err error) bool { return !errors.Is(err, fs.ErrNotExist) }
 
 // extractFile sends the records of one file in batches.
 func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p string, out chan<- []item) {
+	src, err := openAs(h, e, p)
+	if err != nil {
+		select {
+		case out <- []item{{err: err}}:
+		case <-ctx.Done():
+			return
+		}
+	}
+	if src == nil {
+		return
+	}
+	sendAll(ctx, func(yield func(timeline.Record, error) bool) {
+		for r, err := range runSplit(ctx, e, src) {
+			r.Extractor = e.Name
+			if !yield(r, err) {
+				return
+			}
+		}
+	}, out)
+}
+
+// sendAll sends the items of a sequence in batches.
+func sendAll(ctx context.Context, seq iter.Seq2[timeline.Record, error], out chan<- []item) {
 	var batch []item
 	flush := func() bool {
 		if len(batch) == 0 {
@@ -315,20 +356,9 @@ func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p str
 			return false
 		}
 	}
-	send := func(it item) bool {
-		batch = append(batch, it)
-		return len(batch) < batchSize || flush()
-	}
-	src, err := openAs(h, e, p)
-	if err != nil {
-		send(item{err: err})
-	}
-	if src != nil {
-		for r, err := range e.Run(ctx, src) {
-			r.Extractor = e.Name
-			if !send(item{r, err}) {
-				return
-			}
+	for r, err := range seq {
+		if batch = append(batch, item{r, err}); len(batch) >= batchSize && !flush() {
+			return
 		}
 	}
 	flush()

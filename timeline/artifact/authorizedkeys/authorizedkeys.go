@@ -21,22 +21,25 @@ import (
 var Extractor = timeline.Extractor{
 	Name: "authorized-keys",
 	Doc: `Keys that may log in over SSH: account, key_type, fingerprint, bits, comment, options; keys behind a comment mark as disabled;
-lines that are no key as malformed.
+lines that are no key as malformed. Read are the usual places and all that AuthorizedKeysFile names in sshd's configuration.
 
 Format: sshd(8), "AUTHORIZED_KEYS FILE FORMAT", https://man.openbsd.org/sshd.8#AUTHORIZED_KEYS_FILE_FORMAT; key blobs, RFC 4253, 6.6,
 https://www.rfc-editor.org/rfc/rfc4253#section-6.6, and RFC 5656, RFC 8709.`,
 	Paths: []string{
-		"~/.ssh/authorized_keys", "~/.ssh/authorized_keys2", "/etc/ssh/authorized_keys/*", "/etc/ssh/authorized_keys", "/etc/ssh/keys/*/authorized_keys",
+		"~/.ssh/authorized_keys", "~/.ssh/authorized_keys2", "/etc/ssh/authorized_keys/*", "/etc/ssh/authorized_keys", "/etc/ssh/authorized_keys.d/*", "/etc/ssh/keys/*/authorized_keys",
 		"/etc/dropbear/authorized_keys", "/var/lib/AccountsService/authorized_keys/*",
 		// Homes of accounts that are gone.
 		"/root/.ssh/authorized_keys*", "/home/*/.ssh/authorized_keys*",
 	},
-	Run: run,
+	Named:   named,
+	NamedIn: configs,
+	Run:     run,
 }
 
 func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
 		account := accountOf(s)
+		private := false
 		for l, err := range timeline.Lines(ctx, s) {
 			if err != nil {
 				if !yield(timeline.Record{}, err) {
@@ -61,6 +64,7 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 			}
 			put("account", account)
 			if !ok {
+				text = masked(text, &private)
 				r.Fields["malformed"], r.Fields["text"] = "yes", text
 				r.Summary = "line that is no key for " + account + ": " + text
 			} else {
@@ -92,10 +96,36 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 	}
 }
 
+// notShown stands for a secret in a file that is not what it should be.
+const notShown = "(a secret, not shown)"
+
+// masked hides what is secret in a line that is no key: a private key, of which
+// private says that its lines go on, and a hash of a password.
+func masked(text string, private *bool) string {
+	if strings.HasPrefix(text, "-----BEGIN ") && strings.Contains(text, "PRIVATE KEY") {
+		*private = true
+		return text
+	}
+	if *private {
+		*private = !strings.HasPrefix(text, "-----END ")
+		if *private {
+			return notShown
+		}
+		return text
+	}
+	if name, hash, ok := strings.Cut(text, ":"); ok && strings.HasPrefix(strings.TrimLeft(hash, "!*"), "$") {
+		return name + ":" + notShown
+	}
+	return text
+}
+
 // accountOf says whose key file it is, from the path where the source does not.
 func accountOf(s *timeline.Source) string {
 	if s.Account != "" {
 		return s.Account
+	}
+	if name := accountByConfig(s); name != "" {
+		return name
 	}
 	parts := strings.Split(strings.TrimPrefix(s.Path, "/"), "/")
 	switch {
@@ -109,7 +139,11 @@ func accountOf(s *timeline.Source) string {
 		}
 		return ""
 	}
-	return path.Base(s.Path)
+	switch path.Base(path.Dir(s.Path)) {
+	case "authorized_keys", "authorized_keys.d":
+		return path.Base(s.Path)
+	}
+	return ""
 }
 
 // key is a line of authorized_keys.

@@ -114,3 +114,57 @@ func FuzzKeys(f *testing.F) {
 		}
 	})
 }
+
+// TestPlaces says where a configuration of sshd sends the reader, and whose file it is.
+func TestPlaces(t *testing.T) {
+	conf := source("/etc/ssh/sshd_config", "# AuthorizedKeysFile /no\nAuthorizedKeysFile .ssh/authorized_keys \"/etc/keys [x]/%u\" # comment\nInclude /etc/ssh/sshd_config.d/*.conf loop\n"+
+		"Match User x\n\tauthorizedkeysfile=%h/../k/%u%%.pub none\nAuthorizedKeysFile /srv/%u/keys\n")
+	files := map[string]string{"/etc/ssh/sshd_config.d/a.conf": "AuthorizedKeysFile\t/var/keys/%U\nInclude a.conf\n", "/etc/ssh/loop": "Include /etc/ssh/loop\n"}
+	var open func(name string) *timeline.Source
+	glob := func(pattern string) []string {
+		switch pattern {
+		case "/etc/ssh/sshd_config.d/*.conf":
+			return []string{"/etc/ssh/sshd_config.d/a.conf"}
+		case "/etc/ssh/sshd_config", "/etc/ssh/loop":
+			return []string{pattern}
+		}
+		return nil
+	}
+	open = func(name string) *timeline.Source {
+		if name == conf.Path {
+			return conf
+		}
+		text, ok := files[name]
+		if !ok {
+			return nil
+		}
+		s := source(name, text)
+		s.Sibling, s.Glob = open, glob
+		return s
+	}
+	conf.Sibling, conf.Glob = open, glob
+	want := []string{"~/.ssh/authorized_keys", `/etc/keys \[x]/*`, "/var/keys/*", "~/k/*%.pub", "/srv/*/keys"}
+	if got := named(conf); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	for p, want := range map[string]string{"/etc/keys [x]/alice": "alice", "/srv/bob/keys": "bob", "/srv/a/b/keys": "", "/etc/ssh/keys/c/authorized_keys": "c"} {
+		s := source(p, "")
+		s.Sibling, s.Glob = open, glob
+		if got := accountOf(s); got != want {
+			t.Errorf("%s: %q, want %q", p, got, want)
+		}
+	}
+}
+
+// TestSecrets reads files that are not of keys: what they hold is not for a report.
+func TestSecrets(t *testing.T) {
+	got := strings.Join(show(t, "/etc/shadow", "root:$y$j9T$abc$def:19000:0:99999:7:::\n-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----\nword\n"), "\n")
+	for _, secret := range []string{"abc", "b3Blb"} {
+		if strings.Contains(got, secret) {
+			t.Errorf("%q is shown: %s", secret, got)
+		}
+	}
+	if !strings.Contains(got, "root:(a secret") || !strings.Contains(got, "text=word") {
+		t.Error(got)
+	}
+}
