@@ -16,13 +16,14 @@ import (
 var Extractor = timeline.Extractor{
 	Name: "cron",
 	Doc: `Jobs of cron and anacron: schedule, account, command; variables that crontabs set: variable, value; scripts in cron.hourly and the
-like as command.
+like as command. Each job is an autostart record too: mechanism (cron, anacron), trigger (boot, time), schedule with its names written out ("0 0 * * *" for "@daily"), command, target, account, enabled
+(false with a reason where cron does not take the file). The stamps of anacron say when a job last ran.
 
 Formats: crontab(5) of Vixie cron and cronie, https://man7.org/linux/man-pages/man5/crontab.5.html; anacrontab(5),
 https://man7.org/linux/man-pages/man5/anacrontab.5.html; run-parts(8).`,
 	Paths: []string{
 		"/etc/crontab", "/etc/cron.d/*", "/etc/anacrontab", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*", "/var/spool/cron/*",
-		"/etc/crontabs/*", "/var/cron/tabs/*", "/etc/cron.hourly/*", "/etc/cron.daily/*", "/etc/cron.weekly/*", "/etc/cron.monthly/*", "/etc/cron.yearly/*", "/etc/periodic/*/*",
+		"/etc/crontabs/*", "/var/cron/tabs/*", "/var/spool/anacron/*", "/etc/cron.hourly/*", "/etc/cron.daily/*", "/etc/cron.weekly/*", "/etc/cron.monthly/*", "/etc/cron.yearly/*", "/etc/periodic/*/*",
 	},
 	Run: run,
 }
@@ -35,6 +36,7 @@ const (
 	user                 // the account is the file's name
 	anacron              // period, delay, name, command
 	script               // the file itself is run
+	lastRun              // a stamp of anacron
 )
 
 // styleOf tells the style by the path.
@@ -43,6 +45,8 @@ func styleOf(name string) (style, string) {
 	switch {
 	case dir == "/etc/" && base == "anacrontab":
 		return anacron, ""
+	case dir == "/var/spool/anacron/":
+		return lastRun, base
 	case dir == "/etc/" || dir == "/etc/cron.d/":
 		return system, ""
 	case strings.HasPrefix(dir, "/etc/cron."):
@@ -58,9 +62,22 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 		form, name := styleOf(s.Path)
 		if form == script {
 			if base := path.Base(s.Path); base != ".placeholder" {
-				yield(scriptRecord(s, name), nil)
+				r := scriptRecord(s, name)
+				if yield(r, nil) {
+					yield(autostart(s, &r, "cron", r.Fields["inactive"]), nil)
+				}
 			}
 			return
+		}
+		if form == lastRun {
+			if r, ok := stampRecord(ctx, s, name); ok {
+				yield(r, nil)
+			}
+			return
+		}
+		reason := ""
+		if form == system && strings.HasPrefix(s.Path, "/etc/cron.d/") && debian(s) && !runParts(path.Base(s.Path)) {
+			reason = "cron does not take the file's name"
 		}
 		installed := time.Time{}
 		for l, err := range timeline.Lines(ctx, s) {
@@ -111,8 +128,82 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 			if !yield(r, nil) {
 				return
 			}
+			if f["command"] == "" || f["malformed"] != "" {
+				continue
+			}
+			mechanism := "cron"
+			if form == anacron {
+				mechanism = "anacron"
+			}
+			if !yield(autostart(s, &r, mechanism, reason), nil) {
+				return
+			}
 		}
 	}
+}
+
+// autostart tells a job as a program that starts by itself. Times stand with
+// the job's own record.
+func autostart(s *timeline.Source, job *timeline.Record, mechanism, reason string) timeline.Record {
+	schedule, trigger := job.Fields["schedule"], "time"
+	if long, ok := shorthands[schedule]; ok {
+		schedule = long
+	}
+	if schedule == "@reboot" {
+		trigger = "boot"
+	}
+	f := map[string]string{"mechanism": mechanism, "trigger": trigger, "schedule": schedule, "command": job.Fields["command"], "path": s.Path, "enabled": "true"}
+	if a := job.Fields["account"]; a != "" {
+		f["account"] = a
+	}
+	if w, _ := word(f["command"]); strings.HasPrefix(w, "/") {
+		f["target"] = strings.TrimRight(w, ";&")
+	}
+	if reason != "" {
+		f["enabled"], f["reason"] = "false", reason
+	}
+	return timeline.Record{Kind: timeline.KindAutostart, Summary: mechanism + ", " + job.Summary, Fields: f, Evidence: job.Evidence}
+}
+
+// shorthands are the schedules that have names (crontab(5)).
+var shorthands = map[string]string{
+	"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
+}
+
+// debian reports whether the server's cron and run-parts are Debian's, which
+// take certain names only.
+func debian(s *timeline.Source) bool { return len(s.Files("/etc/debian_version")) > 0 }
+
+// runParts reports whether a name is of letters, digits, underscores and
+// dashes (run-parts(8); cron(8), "Debian Specific").
+func runParts(name string) bool {
+	for i := range len(name) {
+		c := name[i] | 0x20
+		if (name[i] < '0' || name[i] > '9') && (c < 'a' || c > 'z') && name[i] != '_' && name[i] != '-' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// stampRecord reads the day on which anacron last ran a job: "20240102".
+func stampRecord(ctx context.Context, s *timeline.Source, job string) (timeline.Record, bool) {
+	for l, err := range timeline.Lines(ctx, s) {
+		if err != nil {
+			break
+		}
+		day, err := time.ParseInLocation("20060102", strings.TrimSpace(string(l.Text)), s.Location())
+		if err != nil {
+			break
+		}
+		return timeline.Record{
+			Kind: timeline.KindCron, Summary: "anacron last ran " + job + " on " + day.Format(time.DateOnly),
+			Stamps:   []timeline.Stamp{{What: "ran", When: day.UTC(), Note: "day only"}},
+			Fields:   map[string]string{"job": job, "action": "ran"},
+			Evidence: l.Evidence(),
+		}, true
+	}
+	return timeline.Record{}, false
 }
 
 // scriptRecord is a script that run-parts runs.
@@ -123,8 +214,11 @@ func scriptRecord(s *timeline.Source, schedule string) timeline.Record {
 		Fields:   map[string]string{"schedule": schedule, "account": "root", "command": s.Path, "script": "yes"},
 		Evidence: s.Evidence(0, s.Size, 0),
 	}
-	if s.Inode != nil && s.Inode.Mode&0o111 == 0 {
+	switch {
+	case s.Inode != nil && s.Inode.Mode&0o111 == 0:
 		r.Fields["inactive"] = "not executable"
+	case strings.HasPrefix(s.Path, "/etc/cron.") && debian(s) && !runParts(path.Base(s.Path)):
+		r.Fields["inactive"] = "run-parts does not take the name"
 	}
 	return r
 }

@@ -26,6 +26,9 @@ func show(t *testing.T, s *timeline.Source) (got []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if r.Kind == timeline.KindAutostart {
+			continue
+		}
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(r.Fields)) {
 			parts = append(parts, k+"="+r.Fields[k])
@@ -79,9 +82,56 @@ func TestScripts(t *testing.T) {
 
 func TestEvidence(t *testing.T) {
 	for r := range run(context.Background(), source("/etc/crontab", "# x\n  * * * * * root x\n")) {
+		if r.Kind == timeline.KindAutostart {
+			continue
+		}
 		if want := (timeline.Evidence{Path: "/etc/crontab", Offset: 4, Length: 18, Line: 2}); r.Evidence != want || r.Kind != timeline.KindCron || r.Summary != "* * * * * root: x" {
 			t.Errorf("record %+v", r)
 		}
+	}
+}
+
+func TestAutostart(t *testing.T) {
+	files := func(debian bool) func(string) []string {
+		return func(p string) []string {
+			if debian && p == "/etc/debian_version" {
+				return []string{p}
+			}
+			return nil
+		}
+	}
+	tests := []struct {
+		path, text string
+		debian     bool
+		want       string
+	}{
+		{"/etc/crontab", "A=b\n@daily root /usr/bin/a; b\nbad\n", true, "account=root; command=/usr/bin/a; b; enabled=true; mechanism=cron; path=/etc/crontab; schedule=0 0 * * *; target=/usr/bin/a; trigger=time"},
+		{"/var/spool/cron/bob", "@reboot x\n", false, "account=bob; command=x; enabled=true; mechanism=cron; path=/var/spool/cron/bob; schedule=@reboot; trigger=boot"},
+		{"/etc/anacrontab", "1 5 cron.daily run-parts /etc/cron.daily\n", false, "account=root; command=run-parts /etc/cron.daily; enabled=true; mechanism=anacron; path=/etc/anacrontab; schedule=1 5; trigger=time"},
+		{"/etc/cron.d/a.sh", "* * * * * root x\n", true, "account=root; command=x; enabled=false; mechanism=cron; path=/etc/cron.d/a.sh; reason=cron does not take the file's name; schedule=* * * * *; trigger=time"},
+		{"/etc/cron.d/a.sh", "* * * * * root x\n", false, "account=root; command=x; enabled=true; mechanism=cron; path=/etc/cron.d/a.sh; schedule=* * * * *; trigger=time"},
+		{"/etc/cron.daily/a.sh", "x\n", true, "account=root; command=/etc/cron.daily/a.sh; enabled=false; mechanism=cron; path=/etc/cron.daily/a.sh; reason=run-parts does not take the name; schedule=0 0 * * *; target=/etc/cron.daily/a.sh; trigger=time"},
+	}
+	for _, tt := range tests {
+		s := source(tt.path, tt.text)
+		s.Glob = files(tt.debian)
+		var got []string
+		for r := range run(context.Background(), s) {
+			if r.Kind != timeline.KindAutostart {
+				continue
+			}
+			var parts []string
+			for _, k := range slices.Sorted(maps.Keys(r.Fields)) {
+				parts = append(parts, k+"="+r.Fields[k])
+			}
+			got = append(got, strings.Join(parts, "; "))
+		}
+		if !slices.Equal(got, []string{tt.want}) {
+			t.Errorf("%s:\ngot  %q\nwant %q", tt.path, got, tt.want)
+		}
+	}
+	if got := show(t, source("/var/spool/anacron/cron.daily", "20240102\n")); !slices.Equal(got, []string{"action=ran; job=cron.daily; ran 2024-01-02T00:00:00"}) {
+		t.Errorf("stamp: %q", got)
 	}
 }
 
@@ -91,7 +141,7 @@ func FuzzCron(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, text string) {
 		for r, err := range run(context.Background(), source(name, text)) {
-			if err == nil && r.Fields["variable"] == "" && r.Fields["schedule"] == "" && r.Fields["malformed"] == "" {
+			if err == nil && r.Fields["action"] == "" && r.Fields["variable"] == "" && r.Fields["schedule"] == "" && r.Fields["malformed"] == "" {
 				t.Fatalf("%+v", r)
 			}
 		}
