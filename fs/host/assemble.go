@@ -80,7 +80,10 @@ type system struct {
 	self    bool // its fstab names its own file system as "/"
 	chosen  bool // by the analyst
 	used    filesystem.Time
-	name    string
+	typed   bool   // its partition's type says that it is a root
+	name    string // os and host in words
+	os      string
+	host    string
 	damage  []error
 	entries []fstabEntry
 }
@@ -133,6 +136,8 @@ func inspect(i int, s Source) system {
 	}
 	one.readRelease()
 	one.readName()
+	sys.os, sys.host = one.OS, one.Name
+	sys.typed = rootTypes[strings.ToLower(s.Volume.TypeID)]
 	sys.name = cmp.Or(one.OS, "an unnamed system")
 	if one.Name != "" {
 		sys.name += ", host name " + strconv.Quote(one.Name)
@@ -144,7 +149,7 @@ func (s system) isSystem() bool { return s.etc && s.marks >= 4 }
 
 // compare orders systems by how much they look like the server's: one that
 // has /etc with accounts or a release file, one whose fstab names itself as "/", one
-// with more of the usual directories, the one that was used last, the first.
+// whose partition is typed as a root, one with more of the usual directories, the one that was used last, the first.
 func (s system) compare(t system) int {
 	truth := func(a, b bool) int {
 		switch {
@@ -155,7 +160,7 @@ func (s system) compare(t system) int {
 		}
 		return -1
 	}
-	return cmp.Or(truth(s.isSystem(), t.isSystem()), truth(s.self, t.self), cmp.Compare(s.marks/4, t.marks/4),
+	return cmp.Or(truth(s.isSystem(), t.isSystem()), truth(s.self, t.self), truth(s.typed, t.typed), cmp.Compare(s.marks/4, t.marks/4),
 		s.used.Compare(t.used), cmp.Compare(t.index, s.index))
 }
 
@@ -175,14 +180,31 @@ func matches(sp spec, s *Source) bool {
 		return strings.EqualFold(sp.value, s.Volume.UUID)
 	case "PARTLABEL":
 		return sp.value == s.Volume.Label
+	case "composed":
+		if s.Volume.Slot == sp.value {
+			return true
+		}
+		// A partition of an array: md0p1.
+		array, part, ok := strings.Cut(sp.value, "p")
+		inside, found := strings.CutPrefix(s.Volume.Slot, array+"/")
+		return ok && found && strings.HasPrefix(sp.value, "md:") && strings.HasSuffix(inside, ":"+part)
 	}
 	return false
 }
 
 // partition is the number of a volume in its partition table; 0 for a disk
-// without one, -1 for what lies between partitions.
+// without one, -1 for what lies between partitions. The image's name may stand before
+// the slot.
 func partition(v *volume.Volume) int {
-	kind, n, ok := strings.Cut(v.Slot, ":")
+	slot := v.Slot
+	if slot == "bare" || strings.HasSuffix(slot, ":bare") {
+		return 0
+	}
+	before, n, ok := strings.Cut(slot, ":")
+	if i := strings.LastIndexByte(slot, ':'); i >= 0 {
+		before, n = slot[:i], slot[i+1:]
+	}
+	kind := before[strings.LastIndexByte(before, ':')+1:]
 	if !ok {
 		return 0
 	}
@@ -202,7 +224,7 @@ func partition(v *volume.Volume) int {
 func disks(entries []fstabEntry, sources []Source, root int) map[string]string {
 	var images []string
 	for _, s := range sources {
-		if !slices.Contains(images, s.Image) {
+		if !s.Volume.Composed() && !slices.Contains(images, s.Image) {
 			images = append(images, s.Image)
 		}
 	}
@@ -243,6 +265,10 @@ func disks(entries []fstabEntry, sources []Source, root int) map[string]string {
 			out[n] = images[i]
 		}
 	}
+	// One disk that is named by a link, and one image, are taken to be the same.
+	if len(names) == 1 && len(images) == 1 && diskNumber(names[0]) < 0 {
+		out[names[0]] = images[0]
+	}
 	return out
 }
 
@@ -275,11 +301,14 @@ func (h *Host) joinByFstab(sources []Source, systems []system, root system) {
 	for _, s := range systems {
 		if s.index != root.index && s.isSystem() {
 			others++
-			h.Notes = append(h.Notes, fmt.Sprintf("%s of %s holds a system of its own (%s); the server is taken to be the one on %s (%s)",
-				sources[s.index].Volume.Slot, sources[s.index].Image, s.name, sources[root.index].Volume.Slot, root.name))
+			o := &sources[s.index]
+			h.Others = append(h.Others, Other{Image: o.Image, Slot: o.Volume.Slot, OS: s.os, Name: s.host})
+			h.note("%s of %s holds a system of its own (%s); the server is taken to be the one on %s (%s)", o.Volume.Slot, o.Image, s.name, sources[root.index].Volume.Slot, root.name)
 		}
 	}
 	switch {
+	case root.chosen:
+		how = "it was chosen"
 	case root.self:
 		how = "its own fstab names it as the root"
 	case others > 0:
@@ -289,67 +318,91 @@ func (h *Host) joinByFstab(sources []Source, systems []system, root system) {
 	h.setPoints()
 
 	taken := map[int]bool{root.index: true}
-	names := disks(root.entries, sources, root.index)
-	entries := slices.Clone(root.entries)
-	slices.SortStableFunc(entries, func(a, b fstabEntry) int {
-		return cmp.Compare(strings.Count(a.point, "/"), strings.Count(b.point, "/"))
-	})
-	for _, e := range entries {
-		if e.point == "/" {
+	all := h.mountEntries(root.entries)
+	names := disks(all, sources, root.index)
+	named := false // something names a volume besides the root
+	for i := range all {
+		e := &all[i]
+		if e.point == "/" || e.isBind() {
 			continue
 		}
-		switch {
-		case network[e.fstype] || strings.Contains(e.spec, ":/"):
-			h.Notes = append(h.Notes, fmt.Sprintf("fstab line %d: %s is a file system of another machine (%s %s); it is not part of this evidence", e.line, e.point, e.fstype, e.spec))
-			h.Absent = append(h.Absent, Absent{e.spec, h.realPoint(e.point), e.fstype})
-			continue
-		case slices.Contains(strings.Split(e.options, ","), "bind") || slices.Contains(strings.Split(e.options, ","), "rbind"):
-			h.Notes = append(h.Notes, fmt.Sprintf("fstab line %d: %s shows %s once more (bind mount); it is listed at its own place only", e.line, e.point, e.spec))
+		named = true
+		h.join(e, sources, taken, names)
+	}
+	for i := range sources {
+		if taken[i] {
 			continue
 		}
-		point := h.realPoint(e.point)
-		if h.points[point] != nil {
-			h.Notes = append(h.Notes, fmt.Sprintf("fstab line %d: %s is a second file system for %s; the first is shown there", e.line, e.spec, e.point))
-			continue
+		if m := h.placeByHints(&sources[i], &sources[root.index], named); m != nil {
+			taken[i] = true
+			h.Mounts = append(h.Mounts, m)
+			h.setPoints()
+			h.note("%s of %s (%s) is not named by the server's fstab; it stands at %s: %s", m.Volume.Slot, m.Image, describe(m.FS.Info()), m.Point, m.How)
 		}
-		sp := parseSpec(e.spec)
-		var found []int
-		for i := range sources {
-			s := &sources[i]
-			if sp.tag == "device" {
-				if names[sp.disk] != s.Image || partition(&s.Volume) != sp.part {
-					continue
-				}
-			} else if !matches(sp, s) {
-				continue
-			}
-			if !taken[i] {
-				found = append(found, i)
-			}
-		}
-		if len(found) == 0 {
-			if !removable(e) {
-				h.Absent = append(h.Absent, Absent{e.spec, point, e.fstype})
-				h.Notes = append(h.Notes, fmt.Sprintf("fstab line %d: %s (%s, %s) was not found among the volumes that can be read; what lies below %s is what the root holds there", e.line, e.spec, e.point, e.fstype, e.point))
-			}
-			continue
-		}
-		if len(found) > 1 {
-			h.Notes = append(h.Notes, fmt.Sprintf("fstab line %d: %s fits %d volumes; %s of %s is taken for %s", e.line, e.spec, len(found), sources[found[0]].Volume.Slot, sources[found[0]].Image, e.point))
-		}
-		taken[found[0]] = true
-		h.Mounts = append(h.Mounts, sources[found[0]].mount(point, fmt.Sprintf("fstab line %d: %s", e.line, e.spec)))
-		h.setPoints()
 	}
 	for i := range sources {
 		if !taken[i] {
 			m := sources[i].mount(h.slotPoint(&sources[i]), "fstab does not name it")
 			h.Mounts = append(h.Mounts, m)
 			h.setPoints()
-			h.Notes = append(h.Notes, fmt.Sprintf("%s of %s (%s) is not named by the server's fstab; it stands at %s", m.Volume.Slot, m.Image, describe(m.FS.Info()), m.Point))
+			h.note("%s of %s (%s) is not named by the server's fstab; it stands at %s", m.Volume.Slot, m.Image, describe(m.FS.Info()), m.Point)
 		}
 	}
 	slices.SortFunc(h.Mounts[1:], func(a, b *Mount) int { return strings.Compare(a.Point, b.Point) })
+	for i := range all {
+		if all[i].isBind() {
+			h.bind(&all[i])
+		}
+	}
+}
+
+// join gives a file system that fstab or a unit names its place.
+func (h *Host) join(e *fstabEntry, sources []Source, taken map[int]bool, names map[string]string) {
+	if network[e.fstype] || strings.Contains(e.spec, ":/") {
+		h.note("%s: %s is a file system of another machine (%s %s); it is not part of this evidence", e.where(), e.point, e.fstype, e.spec)
+		h.Absent = append(h.Absent, Absent{e.spec, h.realPoint(e.point), e.fstype})
+		return
+	}
+	point := h.realPoint(e.point)
+	if h.points[point] != nil {
+		h.note("%s: %s is a second file system for %s; the first is shown there", e.where(), e.spec, e.point)
+		return
+	}
+	sp := parseSpec(e.spec)
+	var found []int
+	for i := range sources {
+		s := &sources[i]
+		if sp.tag == "device" {
+			if s.Volume.Composed() || names[sp.disk] != s.Image || partition(&s.Volume) != sp.part {
+				continue
+			}
+		} else if !matches(sp, s) {
+			continue
+		}
+		if !taken[i] {
+			found = append(found, i)
+		}
+	}
+	if len(found) == 0 {
+		if !removable(*e) {
+			h.Absent = append(h.Absent, Absent{e.spec, point, e.fstype})
+			h.note("%s: %s (%s, %s) was not found among the volumes that can be read; what lies below %s is what the root holds there", e.where(), e.spec, e.point, cmp.Or(e.fstype, "auto"), e.point)
+		}
+		return
+	}
+	s := &sources[found[0]]
+	if len(found) > 1 {
+		h.note("%s: %s fits %d volumes; %s of %s is taken for %s", e.where(), e.spec, len(found), s.Volume.Slot, s.Image, e.point)
+	}
+	if e.has("noauto") && !e.has("x-systemd.automount") {
+		h.note("%s: %s is not mounted by itself when the server starts", e.where(), e.point)
+	}
+	if sp.tag == "device" && strings.HasPrefix(e.spec, "/dev/disk/") {
+		h.note("%s: %s names a disk by its maker's number or its place in the machine, which no image holds; %s of %s is taken for %s", e.where(), e.spec, s.Volume.Slot, s.Image, e.point)
+	}
+	taken[found[0]] = true
+	h.Mounts = append(h.Mounts, s.mount(point, e.where()+": "+e.spec))
+	h.setPoints()
 }
 
 func describe(i filesystem.Info) string {
@@ -416,8 +469,11 @@ func (h *Host) joinWithoutRoot(sources []Source) {
 	for i := range sources {
 		s := &sources[i]
 		last := cleanPoint(s.FS.Info().LastMounted)
+		typed := byType[strings.ToLower(s.Volume.TypeID)]
 		var m *Mount
 		switch {
+		case typed != "" && h.points[typed] == nil:
+			m = s.mount(typed, "the type of its partition says that it is "+typed)
 		case slices.Contains(mayBePoint, last) && h.points[last] == nil:
 			m = s.mount(last, "its superblock says that it was last mounted there")
 		case len(sources) == 1:

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,23 @@ type fstabEntry struct {
 	fstype  string
 	options string
 	line    int
+	unit    string // the systemd mount unit that says it, in place of a line of fstab
 }
+
+// where says what names the mount.
+func (e *fstabEntry) where() string {
+	if e.unit != "" {
+		return e.unit
+	}
+	return "fstab line " + strconv.Itoa(e.line)
+}
+
+// has reports whether an option is set.
+func (e *fstabEntry) has(option string) bool {
+	return slices.Contains(strings.Split(e.options, ","), option)
+}
+
+func (e *fstabEntry) isBind() bool { return e.has("bind") || e.has("rbind") }
 
 // parseFstab reads the lines that name a file system of a disk or of the
 // network. Swap, and the file systems that the kernel makes up, are left out. Fields
@@ -29,7 +46,8 @@ func parseFstab(b []byte) []fstabEntry {
 		if len(f) > 3 {
 			e.options = f[3]
 		}
-		if e.point == "" || madeUp[e.fstype] {
+		// The type of a bind mount is ignored, and is "none" as a rule.
+		if e.point == "" || madeUp[e.fstype] && !e.isBind() {
 			continue
 		}
 		out = append(out, e)
@@ -114,17 +132,17 @@ func unquote(s string) string {
 
 // A spec is what the first field of fstab asks for.
 type spec struct {
-	tag   string // "UUID", "LABEL", "PARTUUID", "PARTLABEL", "device"; "" if it is something else
-	value string
+	tag   string // "UUID", "LABEL", "PARTUUID", "PARTLABEL", "device", "composed"; "" if it is something else
+	value string // of "composed": the volume's slot, "lvm:vg/lv", "md:0"
 	disk  string // of a device: "sda"
-	part  int    // of a device: 1; 0 for the whole disk
+	part  int    // of a device: 1; 0 for the whole disk, -1 for what cannot be known
 }
 
 func parseSpec(s string) spec {
 	if key, v, ok := strings.Cut(s, "="); ok {
 		switch k := strings.ToUpper(key); k {
 		case "UUID", "LABEL", "PARTUUID", "PARTLABEL":
-			return spec{tag: k, value: v}
+			return spec{tag: k, value: unescapeHex(v)}
 		}
 		return spec{}
 	}
@@ -135,12 +153,94 @@ func parseSpec(s string) spec {
 			return spec{tag: tag, value: unescapeHex(v)}
 		}
 	}
+	if slot, ok := composedSlot(s); ok {
+		return spec{tag: "composed", value: slot}
+	}
+	if name, ok := diskByLink(s); ok {
+		disk, part, _ := cutPart(name)
+		return spec{tag: "device", value: name, disk: disk, part: part}
+	}
 	if name, ok := strings.CutPrefix(s, "/dev/"); ok {
 		if disk, part, ok := parseDevice(name); ok {
 			return spec{tag: "device", value: name, disk: disk, part: part}
 		}
 	}
 	return spec{}
+}
+
+// composedSlot gives the slot of the volume that a device of LVM or md stands
+// for: /dev/mapper/vg-lv, where a hyphen of a name is doubled, /dev/vg/lv, /dev/md0,
+// /dev/md/name, and the links that udev makes with their identifiers.
+func composedSlot(dev string) (string, bool) {
+	name, ok := strings.CutPrefix(dev, "/dev/")
+	if !ok {
+		return "", false
+	}
+	if dm, ok := strings.CutPrefix(name, "mapper/"); ok {
+		return lvmSlot(dm)
+	}
+	if dm, ok := strings.CutPrefix(name, "disk/by-id/dm-name-"); ok {
+		return lvmSlot(unescapeHex(dm))
+	}
+	if md, ok := strings.CutPrefix(name, "disk/by-id/md-name-"); ok {
+		md = unescapeHex(md)
+		return "md:" + md[strings.LastIndexByte(md, ':')+1:], true
+	}
+	if md, ok := strings.CutPrefix(name, "md/"); ok && md != "" && !strings.Contains(md, "/") {
+		return "md:" + md, true
+	}
+	if md, ok := strings.CutPrefix(name, "md"); ok && md != "" {
+		md = strings.TrimPrefix(strings.TrimPrefix(md, "_d"), "_")
+		if strings.Trim(md, "0123456789p") == "" || strings.HasPrefix(name, "md_") {
+			return "md:" + md, true
+		}
+	}
+	vg, lv, ok := strings.Cut(name, "/")
+	if !ok || vg == "" || lv == "" || strings.Contains(lv, "/") || notGroups[vg] {
+		return "", false
+	}
+	return "lvm:" + vg + "/" + lv, true
+}
+
+// notGroups are directories of /dev that are no volume groups.
+var notGroups = map[string]bool{
+	"block": true, "bus": true, "char": true, "cpu": true, "disk": true, "dri": true, "fd": true, "input": true, "loop": true, "mapper": true, "md": true,
+	"net": true, "pts": true, "shm": true, "snd": true, "zvol": true,
+}
+
+// lvmSlot takes a name of the device mapper apart: volume group and logical
+// volume with a hyphen between, hyphens of their own doubled.
+func lvmSlot(dm string) (string, bool) {
+	const doubled = "\x00"
+	vg, lv, ok := strings.Cut(strings.ReplaceAll(dm, "--", doubled), "-")
+	if !ok || vg == "" || lv == "" {
+		return "", false
+	}
+	return "lvm:" + strings.ReplaceAll(vg, doubled, "-") + "/" + strings.ReplaceAll(lv, doubled, "-"), true
+}
+
+// diskByLink gives the name below /dev/disk/by-id or by-path, which stands for a
+// disk by its maker's number or by its place in the machine. No image says which it is.
+func diskByLink(dev string) (string, bool) {
+	for _, dir := range []string{"/dev/disk/by-id/", "/dev/disk/by-path/"} {
+		if name, ok := strings.CutPrefix(dev, dir); ok && name != "" {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// cutPart takes "-part2" off the name of a disk's link.
+func cutPart(name string) (disk string, part int, ok bool) {
+	i := strings.LastIndex(name, "-part")
+	if i < 0 {
+		return name, 0, false
+	}
+	n, err := strconv.Atoi(name[i+len("-part"):])
+	if err != nil || n < 1 {
+		return name, 0, false
+	}
+	return name[:i], n, true
 }
 
 // parseDevice takes the kernel's name of a disk apart: letters after a

@@ -95,6 +95,7 @@ type Host struct {
 	Damage   []error
 
 	points map[string]*Mount // by Point
+	binds  map[string]bound  // by Point
 	above  map[string]bool   // directories on the way to a Point
 	known  pathCache
 

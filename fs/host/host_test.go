@@ -295,7 +295,12 @@ func TestSpecs(t *testing.T) {
 		"/dev/sda1": {tag: "device", value: "sda1", disk: "sda", part: 1}, "/dev/sdaa12": {tag: "device", value: "sdaa12", disk: "sdaa", part: 12},
 		"/dev/nvme0n1p3": {tag: "device", value: "nvme0n1p3", disk: "nvme0n1", part: 3}, "/dev/nvme0n1": {tag: "device", value: "nvme0n1", disk: "nvme0n1"},
 		"/dev/mmcblk0p2": {tag: "device", value: "mmcblk0p2", disk: "mmcblk0", part: 2}, "/dev/xvdb": {tag: "device", value: "xvdb", disk: "xvdb"},
-		"/dev/mapper/a-b": {}, "/dev/md0": {}, "tmpfs": {}, "/dev/sd1": {}, "": {},
+		"/dev/mapper/a-b": {tag: "composed", value: "lvm:a/b"}, "/dev/mapper/my--vg-root--fs": {tag: "composed", value: "lvm:my-vg/root-fs"},
+		"/dev/ubuntu-vg/ubuntu-lv": {tag: "composed", value: "lvm:ubuntu-vg/ubuntu-lv"}, "/dev/disk/by-id/dm-name-a-b": {tag: "composed", value: "lvm:a/b"},
+		"/dev/md0": {tag: "composed", value: "md:0"}, "/dev/md0p2": {tag: "composed", value: "md:0p2"}, "/dev/md/data": {tag: "composed", value: "md:data"},
+		"/dev/disk/by-id/md-name-web1:data": {tag: "composed", value: "md:data"}, "/dev/mapper/luks": {}, "/dev/dm-0": {}, "/dev/mapper/": {}, "/dev/net/tun": {},
+		"/dev/disk/by-id/ata-DISK_1-part2": {tag: "device", value: "ata-DISK_1-part2", disk: "ata-DISK_1", part: 2},
+		"/dev/disk/by-path/pci-0000:00:01.0": {tag: "device", value: "pci-0000:00:01.0", disk: "pci-0000:00:01.0"}, "tmpfs": {}, "/dev/sd1": {}, "": {},
 	} {
 		if got := parseSpec(in); got != want {
 			t.Errorf("parseSpec(%q) = %+v, want %+v", in, got, want)

@@ -183,6 +183,10 @@ func (h *Host) Find(name string, follow bool) (Node, *filesystem.Inode, string, 
 			return fail(syscall.ENAMETOOLONG)
 		}
 		last := rest == ""
+		if b, ok := h.binds[child]; ok {
+			at, in = place{b.node, b.path}, nil
+			continue
+		}
 		if n, ok := h.known.get(child); ok {
 			at, in = place{n, child}, nil
 			continue
