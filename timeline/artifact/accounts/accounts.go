@@ -27,9 +27,9 @@ https://man7.org/linux/man-pages/man5/shadow.5.html; hashes, crypt(5), https://m
 // Groups yields a record for each group.
 var Groups = timeline.Extractor{
 	Name: "groups",
-	Doc: `Groups: name, gid, members.
+	Doc: `Groups: name, gid, members; of gshadow admins (who may change the members) and whether there is a password, by which others join.
 
-Format: group(5), https://man7.org/linux/man-pages/man5/group.5.html.`,
+Formats: group(5), https://man7.org/linux/man-pages/man5/group.5.html; gshadow(5), https://man7.org/linux/man-pages/man5/gshadow.5.html.`,
 	Paths: []string{"/etc/group"},
 	Run:   runGroups,
 }
@@ -310,6 +310,13 @@ func dayOf(s string) (time.Time, bool) {
 
 func runGroups(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
+		secret := map[string]*entry{}
+		if g := s.Open(path.Join(path.Dir(s.Path), "gshadow")); g != nil {
+			var ok bool
+			if secret, _, ok = entries(ctx, g, 4, yield); !ok {
+				return
+			}
+		}
 		for l, err := range timeline.Lines(ctx, s) {
 			if err != nil {
 				if !yield(timeline.Record{}, err) {
@@ -336,6 +343,14 @@ func runGroups(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Recor
 			}
 			if state, kind := stateOf(f[1]); f[1] != "x" && state == "set" {
 				r.Fields["password"], r.Fields["hash_kind"] = state, kind
+			}
+			if e := secret[f[0]]; e != nil {
+				if state, kind := stateOf(e.field[1]); state == "set" {
+					r.Fields["password"], r.Fields["hash_kind"] = state, kind
+				}
+				if e.field[2] != "" {
+					r.Fields["admins"] = e.field[2]
+				}
 			}
 			if !yield(r, nil) {
 				return

@@ -128,6 +128,42 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+func TestGshadow(t *testing.T) {
+	s := source("/etc/group", "sudo:x:27:alice\nadm:x:4:\n", map[string]string{"/etc/gshadow": "sudo:$6$a$b:bob:alice\nadm:*::\n"})
+	got := show(Groups, s, "name", "password", "admins", "hash_kind")
+	equal(t, "gshadow", got, []string{"admins=bob hash_kind=sha512 name=sudo password=set", "name=adm"})
+}
+
+func TestChanges(t *testing.T) {
+	keys := []string{"account", "group", "action", "changed", "uid", "old_uid", "shell", "old_shell", "home", "members", "old_members", "password", "old_password"}
+	s := source("/etc/passwd-", "root:x:0:0:r:/root:/bin/bash\ngone:x:1005:1005::/home/gone:/bin/sh\nirc:x:39:39::/run/ircd:/usr/sbin/nologin\n", map[string]string{
+		"/etc/passwd": "root:x:0:0:r:/root:/bin/bash\nirc:x:0:39::/run/ircd:/bin/bash\nnew:x:1006:1006::/home/new:/bin/bash\n"})
+	equal(t, "passwd", show(Changes, s, keys...), []string{
+		"account=gone action=removed home=/home/gone shell=/bin/sh uid=1005", "account=irc action=changed changed=uid shell old_shell=/usr/sbin/nologin old_uid=39 shell=/bin/bash uid=0", "account=new action=added home=/home/new shell=/bin/bash uid=1006"})
+	s = source("/etc/shadow-", "irc:*:19000:0:99999:7:::\na:$6$x$y:19000:0:99999:7:::\nb:!:1::::::\n", map[string]string{"/etc/shadow": "irc:$6$s$c2VjcmV0:19700:0:99999:7:::\na:$6$x$z:19001:0:99999:7:::\n"})
+	got := show(Changes, s, keys...)
+	equal(t, "shadow", got, []string{"account=irc action=changed changed=password old_password=disabled password=set", "account=a action=changed changed=password old_password=set password=set"})
+	if strings.Contains(strings.Join(got, ""), "c2VjcmV0") {
+		t.Error("a hash is told")
+	}
+	s = source("/etc/group-", "sudo:x:27:alice\n", map[string]string{"/etc/group": "sudo:x:27:alice,www-data\n"})
+	equal(t, "group", show(Changes, s, keys...), []string{"action=changed changed=members group=sudo members=alice,www-data old_members=alice"})
+	equal(t, "no passwd", show(Changes, source("/etc/passwd-", "a:x:1:1:::\n", nil), keys...), nil)
+}
+
+func FuzzChanges(f *testing.F) {
+	f.Add("a:x:1:1:::\nb:x:2\n", "a:x:2:1:::\n:::\nc:$6$a$b:1\n")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		for _, n := range []string{"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"} {
+			for r, err := range runChanges(context.Background(), source(n+"-", before, map[string]string{n: after})) {
+				if err == nil && (r.Fields["action"] == "" || r.Evidence.Length < 1) {
+					t.Fatalf("%+v", r)
+				}
+			}
+		}
+	})
+}
+
 func FuzzAccounts(f *testing.F) {
 	f.Add("root:x:0:0:root:/root:/bin/bash\n", "root:$6$a$b:19700:0:99999:7:::\n")
 	f.Add("a:$:::::\n:\n", "a:!:-1\n::::::::\n")

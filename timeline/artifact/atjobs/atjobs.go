@@ -14,7 +14,7 @@ import (
 
 // Extractor yields the jobs of at.
 var Extractor = timeline.Extractor{
-	Name: "at-jobs",
+	Name: "at",
 	Doc: `Jobs that at and batch have queued: account, uid, gid, queue, job (its number), schedule (when it runs), cwd, command (without the environment that at writes before it, which may hold secrets). The file's name
 says when the job runs; its modification time, when it was queued. Each is an autostart record too.
 
