@@ -19,6 +19,7 @@ import (
 	"deadbox/timeline/artifact/software"
 	"deadbox/timeline/artifact/syslog"
 	"deadbox/timeline/artifact/weblog"
+	"deadbox/timeline/artifact/websites"
 )
 
 // All are the extractors, in the order in which their records are made.
@@ -46,6 +47,8 @@ var All = []*timeline.Extractor{
 	&serverlog.Redis,
 	&serverlog.MongoDB,
 	&serverlog.Bans,
+	&websites.Sites,
+	&websites.Apps,
 	&dpkg.Extractor,
 	&dpkg.Apt,
 	&apk.Extractor,
