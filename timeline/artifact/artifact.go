@@ -9,6 +9,7 @@ import (
 	"deadbox/timeline/artifact/auditd"
 	"deadbox/timeline/artifact/authorizedkeys"
 	"deadbox/timeline/artifact/containerlog"
+	"deadbox/timeline/artifact/browser"
 	"deadbox/timeline/artifact/cron"
 	"deadbox/timeline/artifact/dpkg"
 	"deadbox/timeline/artifact/journald"
@@ -34,6 +35,9 @@ var All = []*timeline.Extractor{
 	&settings.Extractor,
 	&shellhistory.Extractor,
 	&shellhistory.Clients,
+	&browser.Firefox,
+	&browser.Chromium,
+	&browser.WgetHSTS,
 	&syslog.Auth,
 	&syslog.Extractor,
 	&journald.Extractor, // after the text logs, which it is compared with
