@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ type Place struct {
 type Composed struct {
 	Volumes []Volume // by group; of each, the volumes within it follow it
 	Groups  []Group
-	Notes   []string // a sentence each
+	Notes   []string // a sentence each; what concerns one group is in that group's
 	Damage  []error  // *DamageError
 
 	disks []Disk
@@ -253,7 +254,8 @@ func (c *composer) reader(dev device) io.ReaderAt { return &deviceReader{dev, c.
 
 // name says where a candidate is.
 func (c *composer) name(m *candidate) string {
-	if m.disk >= 0 && len(c.disks) > 1 {
+	// A caller may have made the slots unique by the images' names.
+	if m.disk >= 0 && len(c.disks) > 1 && !strings.Contains(m.slot, path.Base(c.disks[m.disk].Name)) {
 		return m.slot + " of " + c.disks[m.disk].Name
 	}
 	return m.slot
@@ -266,16 +268,14 @@ func (c *composer) run() {
 		if d.Layout == nil || d.Image == nil {
 			continue
 		}
-		bare := false
 		for j := range d.Layout.Volumes {
 			v := &d.Layout.Volumes[j]
 			if v.Container || v.Offset >= d.Size {
 				continue
 			}
-			bare = bare || v.Slot == "bare"
 			fresh = append(fresh, &candidate{dev: leaf{i, v.Offset, v.Length, d.Size}, disk: i, slot: v.Slot, gap: !v.Allocated})
 		}
-		if !bare {
+		if d.Layout.Table != "none" {
 			fresh = append(fresh, &candidate{dev: leaf{i, 0, d.Size, d.Size}, disk: i, slot: "@0", whole: true})
 		}
 	}

@@ -213,10 +213,10 @@ func (c *composer) volumeGroup(set *lvmSet, byID map[string]*lvmPhysical) []*can
 				m.Image = c.disks[have.disk].Name
 			}
 			if have.gap {
-				b.say("The physical volume %s of %s lies in %s, which no partition table names.", p.name, group.Slot, c.name(have.candidate))
+				b.say("The physical volume %s lies in %s, which no partition table names.", p.name, c.name(have.candidate))
 			}
 			if end := p.start + p.count*newest.extent; end > have.dev.size() {
-				b.say("The physical volume %s of %s should have %d bytes of extents, but %s ends %d bytes before that.", p.name, group.Slot, end, c.name(have.candidate), end-have.dev.size())
+				b.say("The extents of the physical volume %s end at its byte %d, but %s ends %d bytes before that.", p.name, end, c.name(have.candidate), end-have.dev.size())
 			}
 		}
 		group.Members = append(group.Members, m)
@@ -233,19 +233,19 @@ func (c *composer) volumeGroup(set *lvmSet, byID map[string]*lvmPhysical) []*can
 		// Another use of a disk that was part of it.
 		c.note("Old metadata name a volume group %q (of %s), whose physical volumes are not at hand.", newest.name, timeText(newest.time))
 	} else if missing := len(newest.pvs) - here; missing > 0 {
-		b.say("%s has %d of its %d physical volumes; the others (%s) are not at hand.", group.Slot, here, len(newest.pvs), missingNames(newest, byID))
+		b.say("The group has %d of its %d physical volumes; the others (%s) are not at hand.", here, len(newest.pvs), missingNames(newest, byID))
 	}
 	if slices.Contains(newest.status, "EXPORTED") {
-		b.say("%s is exported.", group.Slot)
+		b.say("The group is exported.")
 	}
 	for _, g := range all {
 		gen := g.generation(c)
 		gen.Current = g == now
 		group.Generations = append(group.Generations, gen)
 		if g != now && now != nil && g.force && g.seqno < now.seqno {
-			b.say("%s is also described in an earlier state (%d, where %d is in force) by %s, which was away when it changed.", group.Slot, g.seqno, now.seqno, c.name(g.at[0].pv))
+			b.say("The group is also described in an earlier state (%d, where %d is in force) by %s, which was away when it changed.", g.seqno, now.seqno, c.name(g.at[0].pv))
 		} else if g != now && now != nil && g.force {
-			b.say("Two different states of %s with the number %d are in force, on %s and %s; the second is used.", group.Slot, g.seqno, c.name(g.at[0].pv), c.name(now.at[0].pv))
+			b.say("Two different states with the number %d are in force, on %s and %s; the second is used.", g.seqno, c.name(g.at[0].pv), c.name(now.at[0].pv))
 		}
 	}
 	var volumes []Volume
@@ -257,7 +257,6 @@ func (c *composer) volumeGroup(set *lvmSet, byID map[string]*lvmPhysical) []*can
 		volumes = append(volumes, c.deleted(b, all, known, removed)...)
 	}
 	c.out.Groups = append(c.out.Groups, group)
-	c.out.Notes = append(c.out.Notes, group.Notes...)
 	var next []*candidate
 	for _, v := range volumes {
 		next = append(next, c.add(v)...)

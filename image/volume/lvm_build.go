@@ -57,7 +57,7 @@ func (b *lvmBuilder) volumes(known map[string]bool, deleted bool) []Volume {
 		v.Length = dev.size()
 		if deleted {
 			if !b.mapped(dev) {
-				b.say("The volume %s was deleted, and none of it is at hand.", v.Slot)
+				b.say("The volume %s was deleted, and none of it is at hand.", l.name)
 				continue
 			}
 			again, total := b.reused(l, b.c.used, map[string]bool{})
@@ -166,13 +166,13 @@ func (b *lvmBuilder) named(name string) device {
 func (b *lvmBuilder) volume(l *lvmLV) device {
 	if dev, ok := b.done[l.name]; ok {
 		if dev == nil {
-			b.say("The volume %s/%s is made of itself.", b.slot, l.name)
+			b.say("The volume %s is made of itself.", l.name)
 			return hole{l.extents * b.g.extent, 0, "a volume that is made of itself"}
 		}
 		return dev
 	}
 	if b.deep >= maxLVDepth {
-		b.say("The volume %s/%s lies more than %d volumes deep.", b.slot, l.name, maxLVDepth)
+		b.say("The volume %s lies more than %d volumes deep.", l.name, maxLVDepth)
 		return hole{l.extents * b.g.extent, 0, "a volume that lies too deep"}
 	}
 	b.done[l.name] = nil
@@ -220,7 +220,7 @@ func (b *lvmBuilder) segment(l *lvmLV, s *lvmSegment) device {
 	length := s.count * b.g.extent
 	fail := func(format string, args ...any) device {
 		why := fmt.Sprintf(format, args...)
-		b.say("The volume %s/%s is not read in part: %s.", b.slot, l.name, why)
+		b.say("The volume %s is not read in part: %s.", l.name, why)
 		return hole{length, 0, "a segment that is not read"}
 	}
 	switch s.kind {
@@ -254,7 +254,7 @@ func (b *lvmBuilder) segment(l *lvmLV, s *lvmSegment) device {
 	case "thin":
 		dev, err := b.thin(s, length)
 		if err != nil {
-			b.say("The thin volume %s/%s is not read: %v.", b.slot, l.name, err)
+			b.say("The thin volume %s is not read: %v.", l.name, err)
 			return hole{length, 0, "a thin volume that is not read"}
 		}
 		return dev
@@ -417,7 +417,7 @@ func (b *lvmBuilder) staleImages(l *lvmLV, images, metadata []lvmArea) map[int]b
 			stale[i] = true
 		}
 		if stale[i] {
-			b.say("The volume %s/%s does not use its image %d: it failed, or was not rebuilt to its end.", b.slot, l.name, i)
+			b.say("The volume %s does not use its image %d: it failed, or was not rebuilt to its end.", l.name, i)
 		}
 	}
 	if len(stale) == len(images) {

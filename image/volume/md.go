@@ -368,7 +368,7 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 	}
 	g.Slot = c.slot("md:", short, newest.uuid)
 	say := func(format string, args ...any) {
-		g.Notes = append(g.Notes, g.Slot+" "+fmt.Sprintf(format, args...)+".")
+		g.Notes = append(g.Notes, "It "+fmt.Sprintf(format, args...)+".")
 	}
 
 	byRole := map[int]*mdMember{}
@@ -443,11 +443,9 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 	if err != nil {
 		say("is not read: %v", err)
 		c.out.Groups = append(c.out.Groups, g)
-		c.out.Notes = append(c.out.Notes, g.Notes...)
 		return nil
 	}
 	c.out.Groups = append(c.out.Groups, g)
-	c.out.Notes = append(c.out.Notes, g.Notes...)
 	return c.add(Volume{Slot: g.Slot, Length: dev.size(), Allocated: true, Type: "Linux " + g.Level, Label: g.Name, UUID: g.UUID, Group: g.Slot, dev: dev})
 }
 
