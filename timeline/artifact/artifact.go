@@ -8,9 +8,10 @@ import (
 	"deadbox/timeline/artifact/apk"
 	"deadbox/timeline/artifact/auditd"
 	"deadbox/timeline/artifact/authorizedkeys"
-	"deadbox/timeline/artifact/containerlog"
 	"deadbox/timeline/artifact/browser"
+	"deadbox/timeline/artifact/containerlog"
 	"deadbox/timeline/artifact/cron"
+	"deadbox/timeline/artifact/desktop"
 	"deadbox/timeline/artifact/dpkg"
 	"deadbox/timeline/artifact/journald"
 	"deadbox/timeline/artifact/pacman"
@@ -38,6 +39,8 @@ var All = []*timeline.Extractor{
 	&browser.Firefox,
 	&browser.Chromium,
 	&browser.WgetHSTS,
+	&desktop.Recent,
+	&desktop.Trash,
 	&syslog.Auth,
 	&syslog.Extractor,
 	&journald.Extractor, // after the text logs, which it is compared with

@@ -94,6 +94,7 @@ func TestPaths(t *testing.T) {
 		"/var/lib/docker/overlay2/0123/diff/root/.bash_history": "shell-history", "/home/u/.local/state/zsh/history": "shell-history", "/root/.history": "shell-history", "/root/.history_frr": "client-history",
 		"/home/u/.mozilla/firefox/x.default/places.sqlite": "firefox", "/home/u/snap/firefox/common/.mozilla/firefox/x/places.sqlite": "firefox", "/root/.config/google-chrome/Profile 1/History": "chromium",
 		"/home/u/.var/app/com.brave.Browser/config/BraveSoftware/Brave-Browser/Default/History": "chromium", "/home/u/snap/chromium/common/chromium/Default/History": "chromium", "/root/.wget-hsts": "wget-hsts", "/tmp/.wget-hsts": "wget-hsts",
+		"/home/u/.local/share/recently-used.xbel": "recently-used", "/root/.local/share/Trash/info/a.trashinfo": "trash", "/mnt/data/.Trash-1000/info/a.trashinfo": "trash", "/home/u/.local/share/Trash/files/a": "",
 		"/root/.mysql_history": "client-history", "/home/gone/.psql_history": "client-history", "/home/u/.mongodb/mongosh/mongosh_repl_history": "client-history", "/var/www/.python_history": "client-history",
 		"/home/u/.local/share/atuin/history.db": "client-history", "/home/u/.local/share/atuin/history.db-wal": "", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "settings", "/etc/systemd/system/x.service.d/a.conf": "settings", "/srv/a/.git/hooks/post-merge": "settings", "/var/www/a/b/.htaccess": "settings",
 	}
