@@ -17,13 +17,13 @@ import (
 // Extractor yields a record for each program that starts by itself.
 var Extractor = timeline.Extractor{
 	Name: "autostart",
-	Doc: `What starts by itself, a record each: mechanism (sysv-init, openrc, runit, rc.local, inittab, inetd, xinetd, supervisor, profile, shell-rc, ssh-rc, environment, ld-preload, ld-so-conf, udev, module,
+	Doc: `What starts by itself, a record each: mechanism (sysv-init, openrc, runit, rc.local, inittab, inetd, xinetd, supervisor, tcp-wrapper, sysctl, profile, shell-rc, ssh-rc, environment, ld-preload, ld-so-conf, udev, module,
 modprobe-install, binfmt-misc, motd, kernel-hook, initramfs, grub-script, apt-hook, dpkg-hook, yum-plugin, dnf-plugin, dnf-action, zypp-plugin, networkmanager-dispatcher, networkd-dispatcher, ifup, dhclient-hook, ppp,
 resolvconf, pm-sleep, dbus-service, polkit-rule, xdg-autostart, xsession, git-hook, git-config, logrotate-script, mail-alias-pipe, forward-pipe, incron, acpi, audit-plugin, php-prepend, python-pth, python-site), trigger (boot, login,
 time, event), command, target (the program's or library's path), account, enabled (true, false) with the reason where it is false, event where the file says which.
 
 Formats: init-d-script(5), inittab(5), inetd.conf(5), xinetd.conf(5), ld.so(8), udev(7), modules-load.d(5), modprobe.d(5), binfmt.d(5), run-parts(8), apt.conf(5), dpkg(1), dnf.plugin.post-transaction-actions(8),
-NetworkManager-dispatcher(8), interfaces(5), dhclient-script(8), polkit(8), githooks(5), git-config(1), logrotate(8), aliases(5), incrontab(5), acpid(8), OpenRC's openrc-run(8),
+NetworkManager-dispatcher(8), interfaces(5), dhclient-script(8), polkit(8), githooks(5), git-config(1), logrotate(8), hosts_options(5), core(5), aliases(5), incrontab(5), acpid(8), OpenRC's openrc-run(8),
 https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-starting-services, https://specifications.freedesktop.org/autostart-spec/latest/,
 https://www.php.net/manual/en/ini.core.php#ini.auto-prepend-file, https://docs.python.org/3/library/site.html, http://supervisord.org/configuration.html.`,
 	Paths: paths(),

@@ -95,6 +95,9 @@ func TestAutostart(t *testing.T) {
 			"account=root; command=/usr/sbin/in.telnetd -h; event=connection to telnet; mechanism=xinetd; name=telnet; target=/usr/sbin/in.telnetd; trigger=event",
 			"account=root; command=/x; enabled=false; event=connection to echo; mechanism=xinetd; name=echo; reason=disable = yes; target=/x; trigger=event"}},
 		{"/etc/ld.so.preload", "/lib/libx.so /tmp/y.so # c\n", []string{"event=any program starts; mechanism=ld-preload; target=/lib/libx.so; trigger=event", "event=any program starts; mechanism=ld-preload; target=/tmp/y.so; trigger=event"}},
+		{"/etc/hosts.allow", "sshd : ALL : spawn (/tmp/a %a) & : allow\nALL: LOCAL\n", []string{"account=root; command=/tmp/a %a; event=connection to sshd from ALL; key=spawn; mechanism=tcp-wrapper; target=/tmp/a; trigger=event"}},
+		{"/etc/sysctl.d/x.conf", "kernel.core_pattern = |/tmp/a %P\nkernel/modprobe=/tmp/b\nnet.ipv4.ip_forward=1\n", []string{"account=root; command=/tmp/a %P; event=a program crashes; key=kernel.core_pattern; mechanism=sysctl; target=/tmp/a; trigger=event",
+			"account=root; command=/tmp/b; event=the kernel wants a module; key=kernel.modprobe; mechanism=sysctl; target=/tmp/b; trigger=event"}},
 		{"/etc/environment", "LANG=C\nLD_PRELOAD=\"/tmp/x.so\"\n", []string{"command=LD_PRELOAD=/tmp/x.so; mechanism=environment; name=LD_PRELOAD; target=/tmp/x.so; trigger=login"}},
 		{"/etc/udev/rules.d/99.rules", "# x\nSUBSYSTEM==\"net\", KERNEL!=\"lo\", \\\n RUN+=\"/bin/sh -c 'echo \\\"a\\\"'\", RUN{program}+=\"hook\"\nKERNEL==\"sd*\", NAME=\"x\"\n", []string{
 			"account=root; command=/bin/sh -c 'echo \\\"a\\\"'; event=SUBSYSTEM==\"net\", KERNEL!=\"lo\"; key=RUN; mechanism=udev; target=/bin/sh; trigger=event",

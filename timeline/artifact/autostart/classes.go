@@ -55,6 +55,8 @@ var classes = []class{
 	{"inetd", "event", "root", inetd, []string{"/etc/inetd.conf", "/etc/inetd.d/*"}},
 	{"xinetd", "event", "root", xinetd, []string{"/etc/xinetd.conf", "/etc/xinetd.d/*"}},
 	{"supervisor", "boot", "root", supervisor, []string{"/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*.conf", "/etc/supervisord.conf", "/etc/supervisord.d/*.ini", "/etc/supervisord.d/*.conf"}},
+	{"tcp-wrapper", "event", "root", wrapper, []string{"/etc/hosts.allow", "/etc/hosts.deny"}},
+	{"sysctl", "event", "root", sysctl, []string{"/etc/sysctl.conf", "/etc/sysctl.d/*.conf", "/run/sysctl.d/*.conf", "/usr/local/lib/sysctl.d/*.conf", "/usr/lib/sysctl.d/*.conf"}},
 	{"ld-preload", "event", "", preload, []string{"/etc/ld.so.preload"}},
 	{"ld-so-conf", "event", "", ldConf, []string{"/etc/ld.so.conf", "/etc/ld.so.conf.d/*.conf"}},
 	{"udev", "event", "root", udev, []string{"/etc/udev/rules.d/*.rules", "/run/udev/rules.d/*.rules", "/usr/local/lib/udev/rules.d/*.rules", "/usr/lib/udev/rules.d/*.rules", "/lib/udev/rules.d/*.rules"}},

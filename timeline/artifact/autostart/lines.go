@@ -161,6 +161,44 @@ func supervisor(r *reader) {
 	})
 }
 
+// wrapper tells the commands that TCP wrappers run (hosts_options(5)):
+// "daemons : clients : spawn command".
+func wrapper(r *reader) {
+	r.lines(hash, func(l line) {
+		parts := strings.Split(strings.ReplaceAll(l.text, `\:`, "\x00"), ":")
+		for i, p := range parts {
+			if i < 2 {
+				continue
+			}
+			p = strings.ReplaceAll(strings.TrimSpace(p), "\x00", ":")
+			if k, v := word(p); k == "spawn" || k == "twist" || k == "aclexec" {
+				r.emit(l, nil, "key", k, "command", strings.Trim(v, "()& "), "event", "connection to "+strings.TrimSpace(parts[0])+" from "+strings.TrimSpace(parts[1]))
+			}
+		}
+	})
+}
+
+// sysctl tells the settings of the kernel that name programs it starts.
+func sysctl(r *reader) {
+	r.lines(hashSemicolon, func(l line) {
+		k, v, ok := strings.Cut(l.text, "=")
+		k, v = strings.ReplaceAll(strings.TrimLeft(strings.TrimSpace(k), "-"), "/", "."), strings.TrimSpace(v)
+		switch {
+		case !ok || v == "":
+		case k == "kernel.core_pattern":
+			if c, pipe := strings.CutPrefix(v, "|"); pipe {
+				r.emit(l, nil, "key", k, "command", c, "event", "a program crashes")
+			}
+		case k == "kernel.modprobe":
+			r.emit(l, nil, "key", k, "command", v, "event", "the kernel wants a module")
+		case k == "kernel.hotplug":
+			r.emit(l, nil, "key", k, "command", v, "event", "a device appears")
+		case k == "kernel.poweroff_cmd":
+			r.emit(l, nil, "key", k, "command", v, "event", "the kernel powers off")
+		}
+	})
+}
+
 // preload tells the libraries that each program is started with (ld.so(8)).
 func preload(r *reader) {
 	r.lines(nil, func(l line) {
