@@ -285,8 +285,13 @@ func (f *FS) applyMetadata(ctx context.Context, open opener) error {
 			}
 		}
 	}
-	if n, others, _, ok := read(bodyFile, parseBody); ok && (n > 0 || others > 0) {
-		f.note("owners, modes, times and inode numbers of %d files come from the collection's %s; it lists %d more that were not collected", n, bodyFile, others)
+	if n, others, _, ok := read(bodyFile, parseBody); ok {
+		if n > 0 {
+			f.note("owners, modes, times and inode numbers of %d files come from the collection's %s", n, bodyFile)
+		}
+		if others > 0 {
+			f.note("the collection's %s lists %d names that were not collected", bodyFile, others)
+		}
 	}
 	return ctx.Err()
 }

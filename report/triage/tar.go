@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"deadbox/fs/filesystem"
 )
@@ -35,8 +35,9 @@ type member struct {
 type run struct{ from, length int64 }
 
 // tarWriter writes a tarball in the pax format: ustar headers, with an extended
-// header for what does not fit: long names, fractions of a second, times other than
-// the modification's, extended attributes. A sparse file is one of GNU tar's format
+// header for what does not fit: long names, fractions of a second, times of access
+// and change, extended attributes. The time of birth is the manifest's: GNU tar would
+// complain of it at every file. A sparse file is one of GNU tar's format
 // 1.0, which Python reads too. archive/tar writes no sparse files.
 //
 // IEEE Std 1003.1, pax;
@@ -118,9 +119,6 @@ func (t *tarWriter) header(m *member) error {
 	if m.times.Changed.Known {
 		records["ctime"] = paxTime(m.times.Changed)
 	}
-	if m.times.Born.Known {
-		records["LIBARCHIVE.creationtime"] = paxTime(m.times.Born)
-	}
 	for i := range m.xattrs {
 		x := &m.xattrs[i]
 		// What pax has no form for, a record without a value among it, the manifest has.
@@ -156,20 +154,10 @@ func (t *tarWriter) extended(name string, records map[string]string) error {
 	if len(records) == 0 {
 		return nil
 	}
-	keys := make([]string, 0, len(records)+1)
-	binary := false
-	for k, v := range records {
-		keys = append(keys, k)
-		if !utf8.ValidString(v) && !strings.HasPrefix(k, "SCHILY.xattr.") {
-			binary = true
-		}
-	}
-	slices.Sort(keys)
+	// Names that are not UTF-8 are written as they are. POSIX wants hdrcharset=BINARY
+	// before them; GNU tar neither writes nor knows it, and takes the bytes.
 	var data []byte
-	if binary {
-		data = appendRecord(data, "hdrcharset", "BINARY")
-	}
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(records)) {
 		data = appendRecord(data, k, records[k])
 	}
 	b := make([]byte, tarBlock)
