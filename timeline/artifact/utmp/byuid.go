@@ -20,7 +20,7 @@ var LastLog = timeline.Extractor{
 
 Format: lastlog(8), bits/utmp.h of the GNU C library: a record for each user id, of 292 bytes, or of 296 where time has 64 bits; little- and
 big-endian, told apart by trial.`,
-	Paths: []string{"/var/log/lastlog", "/var/log/lastlog[.-]*", "/var/adm/lastlog"},
+	Paths: []string{"/var/log/lastlog", "/var/log/lastlog.*", "/var/log/lastlog-*", "/var/adm/lastlog"},
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 		return byUID(ctx, s, lastlogs[:], lastlogRecord)
 	},
@@ -34,7 +34,7 @@ tty, remote_host, address, maximum, locked (seconds that a lock lasts); for pam_
 
 Formats: faillog(5), lib/faillog.h of https://github.com/shadow-maint/shadow (32 bytes for each user id, 24 on 32 bits); tallylog.h of Linux-PAM
 1.3 (64 bytes for each user id); modules/pam_faillock/faillock.h of https://github.com/linux-pam/linux-pam (64 bytes for each failure).`,
-	Paths: []string{"/var/log/faillog", "/var/log/faillog[.-]*", "/var/log/tallylog", "/var/log/tallylog[.-]*", "/run/faillock/*", "/var/run/faillock/*", "/var/lib/faillock/*", "/var/log/faillock/*"},
+	Paths: []string{"/var/log/faillog", "/var/log/faillog.*", "/var/log/faillog-*", "/var/log/tallylog", "/var/log/tallylog.*", "/var/log/tallylog-*", "/run/faillock/*", "/var/run/faillock/*", "/var/lib/faillock/*", "/var/log/faillock/*"},
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 		switch dir, base := path.Split(s.Path); {
 		case path.Base(dir) == "faillock":

@@ -219,6 +219,9 @@ INSERT INTO wtmp (Type,User,Login,TTY,RemoteHost,Service) VALUES (3,'mallory',17
 	if s := Sessions(list); len(s) != 3 || s[0].Ended != "logout" || s[1].Ended != "open" || !s[1].Until.IsZero() {
 		t.Errorf("%+v", s)
 	}
+	if list, errs := all(&Extractor, source("/var/log/wtmp.db", db)); len(list) != 3 || len(errs) != 0 {
+		t.Errorf("as wtmp: %v, %v", list, errs)
+	}
 	if list, errs := all(&WtmpDB, source("/var/lib/wtmpdb/wtmp.db", []byte("no database"))); len(list) != 0 || len(errs) != 1 {
 		t.Errorf("%v, %v", list, errs)
 	}

@@ -30,7 +30,7 @@ open. A record of wtmp or btmp that is earlier than the one before has goes_back
 times of their neighbours.
 
 Format: utmp(5), bits/utmp.h of the GNU C library: records of 384 and of 400 bytes, little- and big-endian, told apart by trial over the whole file.`,
-	Paths: []string{"/var/log/wtmp", "/var/log/wtmp[.-]*", "/var/log/btmp", "/var/log/btmp[.-]*", "/var/adm/wtmp*", "/var/run/utmp", "/run/utmp"},
+	Paths: []string{"/var/log/wtmp", "/var/log/wtmp.*", "/var/log/wtmp-*", "/var/log/btmp", "/var/log/btmp.*", "/var/log/btmp-*", "/var/adm/wtmp*", "/var/run/utmp", "/run/utmp"},
 	Run:   run,
 }
 
@@ -62,16 +62,17 @@ const (
 	maxOpen = 1 << 16
 )
 
+// sqliteMagic starts every SQLite database.
+const sqliteMagic = "SQLite format 3\x00"
+
 // ErrNone is wrapped by the error for a file that holds no records of logins.
 var ErrNone = errors.New("no records of logins")
 
 // reader reads bytes in blocks.
 type reader struct {
-	src  *timeline.Source
-	buf  []byte
-	off  int64 // of buf; -1 if it is not read
-	fail int64 // where the last read failed
-	err  error
+	src *timeline.Source
+	buf []byte
+	off int64 // of buf; -1 if it is not read
 }
 
 func newReader(s *timeline.Source) *reader {
@@ -289,6 +290,11 @@ func resync(r *reader, off int64, l *layout) int64 {
 func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
 		if s.Size == 0 {
+			return
+		}
+		var head [len(sqliteMagic)]byte
+		if n, _ := s.Data.ReadAt(head[:], 0); n == len(head) && string(head[:]) == sqliteMagic {
+			table(ctx, s, "wtmp", wtmpdbRecord)(yield) // the first versions of wtmpdb kept theirs there
 			return
 		}
 		l, second, err := detect(ctx, s)
