@@ -11,6 +11,11 @@ import (
 	"deadbox/timeline"
 )
 
+// comesTo are the extractors that say what configuration comes to.
+var comesTo = map[string]bool{
+	"systemd": true, "autostart": true, "sudo-rules": true, "doas-rules": true, "pam": true, "sshd-config": true, "cloud-init": true, "mounts": true, "boot-config": true, "firewall-rules": true,
+}
+
 func TestAll(t *testing.T) {
 	name := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	names, paths := map[string]bool{}, map[string]string{}
@@ -37,8 +42,8 @@ func TestAll(t *testing.T) {
 					t.Errorf("%s: %q has ** within an element", e.Name, p)
 				}
 			}
-			// A server's configuration is read line by line as settings, and as a whole for its sites.
-			if other := paths[p]; other != "" && e.Name != "sites" {
+			// The settings tell configuration line by line; others tell what it comes to.
+			if other := paths[p]; other != "" && e.Name != "sites" && !comesTo[e.Name] && !(e.Name == "settings" && comesTo[other]) {
 				t.Errorf("%q belongs to %s and %s", p, other, e.Name)
 			}
 			paths[p] = e.Name
@@ -82,7 +87,9 @@ func TestPaths(t *testing.T) {
 		"/var/log/mysql/error.log": "mysql", "/var/log/mysqld.log": "mysql", "/var/log/mariadb/mariadb.log": "mysql", "/var/lib/mysql/db1.err": "mysql", "/var/lib/mysql/db1-slow.log": "mysql", "/var/log/postgresql/postgresql-15-main.log.1": "postgresql",
 		"/var/lib/pgsql/data/log/postgresql-Mon.log": "postgresql", "/var/lib/pgsql/15/data/log/postgresql-Mon.csv": "postgresql", "/var/log/redis/redis-server.log": "redis", "/var/log/mongodb/mongod.log": "mongodb", "/var/log/fail2ban.log.1": "fail2ban",
 		"/var/www/shop/wp-includes/version.php": "web-apps", "/srv/www/a/b/core/lib/Drupal.php": "web-apps", "/var/www/html/index.php": "", "/etc/tomcat9/server.xml": "sites",
-		"/etc/passwd": "accounts", "/etc/shadow": "accounts", "/etc/passwd-": "", "/etc/group": "groups",
+		"/var/log/wtmp": "utmp", "/var/log/wtmp.1": "utmp", "/var/log/wtmp-20240131.gz": "utmp", "/var/log/btmp": "utmp", "/var/log/btmp-20240131": "utmp", "/run/utmp": "utmp", "/var/log/lastlog": "lastlog",
+		"/var/log/faillog": "faillog", "/var/log/tallylog": "faillog", "/run/faillock/root": "faillog", "/var/lib/wtmpdb/wtmp.db": "wtmpdb", "/var/lib/wtmpdb/wtmp_20240101.db": "wtmpdb", "/var/lib/wtmpdb/wtmp.db-wal": "", "/var/lib/lastlog/lastlog2.db": "lastlog2",
+		"/etc/passwd": "accounts", "/etc/shadow": "accounts", "/etc/passwd-": "account-changes", "/etc/group": "groups",
 		"/root/.ssh/authorized_keys": "authorized-keys", "/home/gone/.ssh/authorized_keys2": "authorized-keys",
 		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron settings", "/etc/cron.allow": "",
 		"/var/log/journal/0123456789abcdef0123456789abcdef/system.journal": "journald", "/var/log/journal/0123456789abcdef0123456789abcdef/user-1000@0005ebbfd660bcbe-dbef2eee11f4b575.journal~": "journald",
@@ -96,7 +103,12 @@ func TestPaths(t *testing.T) {
 		"/home/u/.var/app/com.brave.Browser/config/BraveSoftware/Brave-Browser/Default/History": "chromium", "/home/u/snap/chromium/common/chromium/Default/History": "chromium", "/root/.wget-hsts": "wget-hsts", "/tmp/.wget-hsts": "wget-hsts",
 		"/home/u/.local/share/recently-used.xbel": "recently-used", "/root/.local/share/Trash/info/a.trashinfo": "trash", "/mnt/data/.Trash-1000/info/a.trashinfo": "trash", "/home/u/.local/share/Trash/files/a": "",
 		"/root/.mysql_history": "client-history", "/home/gone/.psql_history": "client-history", "/home/u/.mongodb/mongosh/mongosh_repl_history": "client-history", "/var/www/.python_history": "client-history",
-		"/home/u/.local/share/atuin/history.db": "client-history", "/home/u/.local/share/atuin/history.db-wal": "", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "settings", "/etc/systemd/system/x.service.d/a.conf": "settings", "/srv/a/.git/hooks/post-merge": "settings", "/var/www/a/b/.htaccess": "settings",
+		"/home/u/.local/share/atuin/history.db": "client-history", "/home/u/.local/share/atuin/history.db-wal": "", "/home/gone/.zsh_history": "shell-history", "/home/u/.local/share/fish/fish_history": "shell-history", "/root/.bashrc": "autostart settings", "/etc/systemd/system/x.service.d/a.conf": "settings", "/srv/a/.git/hooks/post-merge": "settings", "/var/www/a/b/.htaccess": "settings",
+		"/etc/systemd/system/a.service": "systemd settings", "/home/gone/.config/systemd/user/a.timer": "systemd settings", "/run/systemd/generator/a.service": "systemd", "/usr/lib/systemd/system-generators/a": "systemd settings", "/var/lib/systemd/linger/u": "systemd",
+		"/etc/systemd/system/multi-user.target.wants/a.service": "", "/etc/init.d/a": "autostart settings", "/etc/rc.local": "autostart settings", "/etc/ld.so.preload": "autostart settings", "/etc/udev/rules.d/a.rules": "autostart settings", "/etc/xinetd.d/a": "autostart",
+		"/var/spool/incron/root": "autostart", "/srv/a/.git/config": "autostart", "/root/.forward": "autostart", "/etc/sudoers": "sudo-rules settings", "/etc/sudoers.d/a": "settings", "/etc/doas.conf": "doas-rules settings", "/etc/pam.d/sshd": "pam settings",
+		"/etc/ssh/sshd_config": "sshd-config settings", "/etc/ssh/sshd_config.d/a.conf": "settings", "/root/.ssh/known_hosts.old": "known-hosts", "/var/spool/cron/atjobs/a0000201b3ab00": "at", "/var/spool/at/a0000201b3ab00": "at", "/var/spool/anacron/cron.daily": "cron",
+		"/var/lib/cloud/instances/i-1/user-data.txt": "cloud-init", "/etc/fstab": "mounts", "/boot/grub2/grub.cfg": "boot-config", "/etc/sysconfig/iptables": "firewall-rules", "/etc/nftables.conf": "firewall-rules", "/etc/firewalld/zones/public.xml": "firewall-rules",
 	}
 	for name, want := range tests {
 		var got []string
