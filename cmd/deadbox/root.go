@@ -69,6 +69,7 @@ Data goes to standard output, messages for people to standard error.` +
 		newStatCommand(a),
 		newCatCommand(a),
 		newTimelineCommand(a),
+		newCollectCommand(a),
 		newInvestigateCommand(a),
 		newArtifactsCommand(a),
 		newHistoryCommand(a),
