@@ -34,6 +34,16 @@ type Log struct {
 	VHost   string // the first name of the site whose log it is; "" if it is the server's
 }
 
+// Rotated gives the patterns of the log and of those that were rotated from it.
+func (l *Log) Rotated() []string {
+	dir, base := path.Split(l.Pattern)
+	out := []string{l.Pattern, l.Pattern + `[.\-]*`}
+	if ext := path.Ext(base); len(ext) > 1 && len(ext) < len(base) && !strings.ContainsAny(ext, "*?[\\") {
+		out = append(out, dir+strings.TrimSuffix(base, ext)+`[.\-]*`+ext+"*")
+	}
+	return out
+}
+
 // Alias is a directory that is shown under a path of the site.
 type Alias struct {
 	URL, Dir string
@@ -100,8 +110,8 @@ func Read(t Tree, main string) Config {
 }
 
 const (
-	maxDepth = 12    // of includes
-	maxFiles = 20000 // that one configuration may read, each time it is included
+	maxDepth = 12        // of includes
+	maxFiles = 20000     // that one configuration may read, each time it is included
 	maxBytes = 128 << 20 // of them together
 	maxSites = 20000
 )

@@ -21,7 +21,7 @@ Formats: vsftpd's own log (logging.c of vsftpd), xferlog (https://manpages.debia
 (https://download.pureftpd.org/pub/pure-ftpd/doc/README).`,
 	Paths: []string{
 		"/var/log/vsftpd*", "/var/log/xferlog*", "/var/log/proftpd/*", "/var/log/proftpd.log*", "/var/log/proftpd_*", "/var/log/pure-ftpd/*", "/var/log/pureftpd*", "/var/log/ftp.log*",
-		"/usr/local/apache/domlogs/ftpxferlog*", "/var/log/plesk/xferlog*",
+		"/usr/local/apache/domlogs/ftpxferlog*", "/usr/local/apache/domlogs/*-ftp_log*", "/var/log/apache2/domlogs/*-ftp_log*", "/var/log/plesk/xferlog*",
 	},
 	Named: func(s *timeline.Source) []string {
 		return settingsNamed(s, []string{"xferlog_file", "vsftpd_log_file", "transferlog", "systemlog", "extendedlog", "altlog"})

@@ -3,10 +3,13 @@ package serverlog
 import (
 	"context"
 	"iter"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"deadbox/internal/logtime"
+	"deadbox/internal/webconf"
 	"deadbox/timeline"
 )
 
@@ -33,6 +36,9 @@ localhost logs (https://tomcat.apache.org/tomcat-9.0-doc/logging.html), gunicorn
 		"/usr/share/*tomcat*/logs/catalina*", "/usr/share/*tomcat*/logs/localhost.*", "/var/lib/tomcat*/logs/catalina*", "/var/lib/tomcat*/logs/localhost.*",
 		"/var/log/gunicorn/*.log*", "/var/log/gunicorn*.log*", "/var/log/uwsgi/*.log*", "/var/log/uwsgi/app/*.log*", "/var/log/uwsgi.log*",
 	},
+	Named: errorsNamed,
+	NamedIn: append(slices.Clone(webconf.Mains), "/etc/php.ini", "/etc/php/*/*/php.ini", "/etc/php/*/fpm/*.conf", "/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.conf", "/etc/php-fpm.d/*.conf", "/etc/php*/php-fpm.conf",
+		"/etc/php*/php-fpm.d/*.conf", "/opt/cpanel/ea-php*/root/etc/php-fpm.d/*.conf", "/etc/opt/remi/php*/php-fpm.d/*.conf"),
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 		base := s.Path[strings.LastIndexByte(s.Path, '/')+1:]
 		if i, j := strings.LastIndex(base, "error"), strings.LastIndex(base, "access"); j > i && i >= 0 {
@@ -40,6 +46,34 @@ localhost logs (https://tomcat.apache.org/tomcat-9.0-doc/logging.html), gunicorn
 		}
 		return entries(ctx, s, timeline.KindWebError, &webErrors{clock: logtime.New(s.Zone), zone: s.Zone})
 	},
+}
+
+// errorsNamed gives the patterns of the error logs that the configuration of a
+// web server or of PHP names.
+func errorsNamed(s *timeline.Source) []string {
+	if base := path.Base(s.Path); base == "php.ini" || strings.Contains(s.Path, "fpm") {
+		return settingsNamed(s, []string{"error_log", "slowlog", "php_admin_value[error_log]", "php_value[error_log]"})
+	}
+	t := webconf.Tree{Glob: s.Files, Read: func(name string) (string, []byte, bool) {
+		f := s
+		if name != s.Path {
+			f = s.Open(name)
+		}
+		if f == nil {
+			return "", nil, false
+		}
+		b, _ := timeline.Whole(context.Background(), f, 4<<20)
+		return name, b, true
+	}}
+	var out []string
+	seen := map[string]bool{}
+	for _, l := range webconf.Read(t, s.Path).Logs {
+		if l.Error && !seen[l.Pattern] {
+			seen[l.Pattern] = true
+			out = append(out, l.Rotated()...)
+		}
+	}
+	return out
 }
 
 type webErrors struct {
@@ -240,13 +274,13 @@ func (d *webErrors) nginx(rest string, f map[string]string) bool {
 // clientAt finds where nginx's own words begin behind a message: the first ", client: "
 // outside of quotes, for what stands within may be the client's text.
 func clientAt(s string) int {
-	for at := 0; ; {
+	for at, quotes := 0, 0; ; {
 		i := strings.Index(s[at:], ", client: ")
 		if i < 0 {
 			return -1
 		}
-		at += i
-		if strings.Count(s[:at], `"`)%2 == 0 {
+		quotes += strings.Count(s[at:at+i], `"`)
+		if at += i; quotes%2 == 0 {
 			return at
 		}
 		at += len(", client: ")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"deadbox/internal/logtime"
+	"deadbox/internal/webconf"
 	"deadbox/timeline"
 )
 
@@ -19,7 +21,12 @@ URL with escapes undone, up to three times, where that changes it), status, byte
 Formats: the Common Log Format, combined, vhost_combined and combinedio of Apache, fields behind them included
 (https://httpd.apache.org/docs/2.4/mod/mod_log_config.html, https://httpd.apache.org/docs/2.4/logs.html#accesslog), nginx's combined and
 main (https://nginx.org/en/docs/http/ngx_http_log_module.html), and lines of JSON as nginx, Apache, Caddy and Traefik write them. A line in another
-format is read as far as its parts can be told.`,
+format is read as the server's own configuration says that it is built (LogFormat and CustomLog of Apache, log_format and access_log of
+nginx, accesslog.format of lighttpd, the pattern of Tomcat's AccessLogValve), and else as far as its parts can be told; then there are
+also duration in seconds, dst_address, dst_port, port, script, pid, upstream and others. A log that belongs to one site gives it as vhost.
+Cookies and credentials are masked.`,
+	Named:   named,
+	NamedIn: webconf.Mains,
 	Paths: []string{
 		"/var/log/apache2/*access*", "/var/log/apache2/**/*access*", "/var/log/apache/*access*", "/var/log/apache-ssl/*access*", "/var/log/httpd/*access*", "/var/log/httpd/**/*access*",
 		"/var/log/nginx/*access*", "/var/log/nginx/**/*access*", "/var/log/lighttpd/*access*", "/var/log/caddy/*access*", "/var/log/traefik/*access*", "/var/log/litespeed/*access*",
@@ -27,8 +34,11 @@ format is read as far as its parts can be told.`,
 		"/var/www/*/log*/*access*", "/var/www/clients/*/*/log/*access*", "/var/www/vhosts/*/*logs/*access*", "/var/www/vhosts/*/*/*logs/*access*", "/srv/www/*/log*/*access*",
 		"/usr/local/apache*/logs/*access*", "/usr/local/nginx/logs/*access*", "/usr/local/lsws/logs/*access*", "/opt/lampp/logs/*access*", "/opt/bitnami/*/logs/*access*", "/opt/nginx/logs/*access*",
 		"~/logs/*access*", "~/log/*access*", "~/access-logs/*",
+		"/var/log/tomcat*/*access*", "/opt/*tomcat*/logs/*access*", "/opt/*tomcat*/*/logs/*access*", "/usr/local/*tomcat*/logs/*access*", "/usr/share/*tomcat*/logs/*access*", "/var/lib/tomcat*/logs/*access*",
+		"/usr/local/apache/domlogs/*", "/usr/local/apache/domlogs/*/*", "/var/log/apache2/domlogs/*", "/var/log/apache2/domlogs/*/*", "/var/log/httpd/domains/*.log*", "/var/log/gunicorn/*access*", "/data/logs/*access*",
 	},
-	Run: run,
+	Run:   run,
+	Split: &timeline.Split{},
 }
 
 func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
@@ -36,7 +46,8 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 		if isErrorLog(s.Path) {
 			return
 		}
-		p := parser{zone: s.Location()}
+		p := parser{zone: s.Location(), clock: logtime.New(s.Zone)}
+		p.format, p.vhost = formatOf(ctx, s, p.clock)
 		for l, err := range timeline.Lines(ctx, s) {
 			if err != nil {
 				if !yield(timeline.Record{}, err) {
@@ -56,9 +67,12 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 	}
 }
 
-// isErrorLog tells an error log that a pattern for access logs caught.
+// isErrorLog tells an error log, or one of FTP, that a pattern for access logs caught.
 func isErrorLog(name string) bool {
 	base := name[strings.LastIndexByte(name, '/')+1:]
+	if strings.HasPrefix(base, "ftpxferlog") || strings.Contains(base, "-ftp_log") {
+		return true // cPanel keeps the logs of FTP beside those of the web
+	}
 	i, j := strings.LastIndex(base, "error"), strings.LastIndex(base, "access")
 	return i > j
 }
@@ -72,11 +86,16 @@ type request struct {
 	referer, agent        string
 	forwarded             string // addresses that a proxy claims
 	extra                 string // what else stands behind
+	pathOnly, queryOnly   string // of a log that has them apart
+	named                 [][2]string
 	message               string // the whole line, if it could not be taken apart
 }
 
 type parser struct {
 	zone    *time.Location
+	clock   *logtime.Clock
+	format  *format // nil: the shape of a line tells
+	vhost   string
 	scratch []byte
 }
 
@@ -88,10 +107,20 @@ func (p *parser) record(line string) timeline.Record {
 	var when time.Time
 	var note string
 	var ok bool
-	if line[0] == '{' {
+	if p.format != nil {
+		if when, note, ok = p.format.match(line, &q); !ok {
+			q = request{}
+		}
+	}
+	switch {
+	case ok:
+	case line[0] == '{':
 		when, note, ok = p.json(line, &q)
-	} else {
+	default:
 		when, note, ok = p.text(line, &q)
+	}
+	if q.vhost == "" {
+		q.vhost = p.vhost
 	}
 	r := timeline.Record{Kind: timeline.KindWebAccess}
 	if !ok {
@@ -131,6 +160,7 @@ func (p *parser) fields(q *request) map[string]string {
 	if hasQuery {
 		n++
 	}
+	n += len(q.named)
 	f := make(map[string]string, n)
 	put := func(name, value string) {
 		if has(value) {
@@ -158,6 +188,9 @@ func (p *parser) fields(q *request) map[string]string {
 	put("forwarded", q.forwarded)
 	put("extra", q.extra)
 	put("message", q.message)
+	for _, v := range q.named {
+		put(v[0], v[1])
+	}
 	return f
 }
 
