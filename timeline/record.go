@@ -98,7 +98,7 @@ type File struct {
 	SHA256    string // lower-case hexadecimal, where the content was read
 	Magic     string // what the first bytes say, where they were read: "elf", "script", "php", "gzip", ...; "" otherwise
 	Interp    string // of a script: the interpreter's path
-	InPackage bool   // a package of the server's own package database lists the path
+	InPackage bool   // a package of the server's own package database lists the path; in another system's files, which a server keeps as containers or chroots, one of that system's, or that is not known
 }
 
 // Change is a difference between the image and the baseline.

@@ -254,7 +254,7 @@ type Home struct {
 }
 
 // Homes lists the home directories that exist, sorted by path: those that
-// passwd names, /root, and every directory of /home that passwd does not name, which
+// passwd names, /root, and every directory of /home that passwd does not name and that is no system of its own, which
 // counts as that of an account of its name. Of accounts that share one, the first
 // has it.
 func (h *Host) Homes() []Home {
@@ -276,6 +276,9 @@ func (h *Host) Homes() []Home {
 	}
 	add("root", "/root")
 	for _, c := range h.listQuiet("/home") {
+		if c.Type == filesystem.Directory && h.isSystem("/home/"+c.Name) {
+			continue // another system, not somebody's home
+		}
 		add(c.Name, "/home/"+c.Name)
 	}
 	slices.SortFunc(out, func(a, b Home) int { return strings.Compare(a.Path, b.Path) })

@@ -11,7 +11,8 @@ import (
 // Glob lists the files that a pattern fits, sorted. A pattern is one of
 // [path.Match] for each element; an element "**" fits any number of directories; a
 // leading "~/" stands for each home directory (see [Host.Homes]). Symbolic links are
-// followed on the way, but not below "**". What a file is, is not looked at. A pattern
+// followed on the way, but not below "**", which does not enter the systems that are kept
+// on this one either: containers' layers, chroots ([Host.Trees]). What a file is, is not looked at. A pattern
 // that is not well formed fits nothing.
 func (h *Host) Glob(pattern string) []string {
 	found := map[string]bool{}
@@ -88,7 +89,13 @@ func (h *Host) globDeep(at string, n Node, real string, elems []string, found ma
 			continue
 		}
 		seen[d.node] = true
+		if d.at != at && h.isLayer(d.real) {
+			continue
+		}
 		list, _ := h.List(d.node, d.real)
+		if d.at != at && d.node.Mount != nil && looksLikeRoot(list) && h.isSystem(d.real) {
+			continue
+		}
 		for _, c := range list {
 			p := d.at + "/" + c.Name
 			switch {

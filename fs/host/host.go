@@ -102,7 +102,12 @@ type Host struct {
 	packageOnce sync.Once
 	packages    *PackageSet
 	treesOnce   sync.Once
-	trees       []Subtree
+	layersOnce  sync.Once
+	layers      map[string]*Subtree // of container managers, by path
+	trees       []*Subtree
+	treeAt      map[string]*Subtree
+	treeTops    map[string]bool // first elements of the paths of treeAt
+	treeNotes   []string
 	rootsOnce   sync.Once
 	roots       []string
 }

@@ -299,7 +299,7 @@ func TestSpecs(t *testing.T) {
 		"/dev/ubuntu-vg/ubuntu-lv": {tag: "composed", value: "lvm:ubuntu-vg/ubuntu-lv"}, "/dev/disk/by-id/dm-name-a-b": {tag: "composed", value: "lvm:a/b"},
 		"/dev/md0": {tag: "composed", value: "md:0"}, "/dev/md0p2": {tag: "composed", value: "md:0p2"}, "/dev/md/data": {tag: "composed", value: "md:data"},
 		"/dev/disk/by-id/md-name-web1:data": {tag: "composed", value: "md:data"}, "/dev/mapper/luks": {}, "/dev/dm-0": {}, "/dev/mapper/": {}, "/dev/net/tun": {},
-		"/dev/disk/by-id/ata-DISK_1-part2": {tag: "device", value: "ata-DISK_1-part2", disk: "ata-DISK_1", part: 2},
+		"/dev/disk/by-id/ata-DISK_1-part2":   {tag: "device", value: "ata-DISK_1-part2", disk: "ata-DISK_1", part: 2},
 		"/dev/disk/by-path/pci-0000:00:01.0": {tag: "device", value: "pci-0000:00:01.0", disk: "pci-0000:00:01.0"}, "tmpfs": {}, "/dev/sd1": {}, "": {},
 	} {
 		if got := parseSpec(in); got != want {

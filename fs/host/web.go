@@ -43,7 +43,7 @@ func (h *Host) WebRoots() []string {
 			if p[0] != '/' || commonDirs[p] || found[p] {
 				return
 			}
-			if _, in, _, err := h.Find(p, true); err == nil && in.Mode.Type() == filesystem.Directory {
+			if _, in, real, err := h.Find(p, true); err == nil && in.Mode.Type() == filesystem.Directory && h.SubtreeOf(real) == nil {
 				found[p] = true
 			}
 		}
