@@ -333,10 +333,15 @@ func valueEnd(s string) int {
 		if s[i] != ' ' && s[i] != ',' {
 			continue
 		}
-		rest := strings.TrimLeft(s[i:], ", ")
-		if eq := strings.IndexByte(rest[:min(len(rest), 33)], '='); eq > 0 && isKey(rest[:eq]) {
+		n := i
+		for n < len(s) && (s[n] == ' ' || s[n] == ',') {
+			n++
+		}
+		rest := s[n:min(len(s), n+33)]
+		if eq := strings.IndexByte(rest, '='); eq > 0 && isKey(rest[:eq]) {
 			return i
 		}
+		i = n - 1
 	}
 	return len(s)
 }
@@ -652,11 +657,8 @@ func eximValues(s string, f fields) map[string]string {
 	out := map[string]string{}
 	for s != "" && len(out) < maxPairs {
 		s = strings.TrimLeft(s, " ")
-		eq := strings.IndexByte(s, '=')
-		if eq <= 0 {
-			break
-		}
-		if !isKey(s[:eq]) {
+		eq := strings.IndexByte(s[:min(len(s), 33)], '=')
+		if eq <= 0 || !isKey(s[:eq]) {
 			_, rest, ok := strings.Cut(s, " ")
 			if !ok {
 				break
