@@ -16,12 +16,14 @@ import (
 	"deadbox/timeline/artifact/cron"
 	"deadbox/timeline/artifact/desktop"
 	"deadbox/timeline/artifact/dpkg"
+	"deadbox/timeline/artifact/editorhistory"
 	"deadbox/timeline/artifact/firewallrules"
 	"deadbox/timeline/artifact/journald"
 	"deadbox/timeline/artifact/knownhosts"
 	"deadbox/timeline/artifact/mounts"
 	"deadbox/timeline/artifact/pacman"
 	"deadbox/timeline/artifact/pam"
+	"deadbox/timeline/artifact/rpm"
 	"deadbox/timeline/artifact/serverlog"
 	"deadbox/timeline/artifact/settings"
 	"deadbox/timeline/artifact/shellhistory"
@@ -60,6 +62,7 @@ var All = []*timeline.Extractor{
 	&settings.Extractor,
 	&shellhistory.Extractor,
 	&shellhistory.Clients,
+	&editorhistory.Extractor,
 	&browser.Firefox,
 	&browser.Chromium,
 	&browser.WgetHSTS,
@@ -87,6 +90,8 @@ var All = []*timeline.Extractor{
 	&websites.Apps,
 	&dpkg.Extractor,
 	&dpkg.Apt,
+	&rpm.Extractor,
+	&rpm.Log,
 	&apk.Extractor,
 	&pacman.Extractor,
 	&software.Snap,

@@ -77,7 +77,6 @@ const (
 type bookmark struct {
 	href, added, modified, visited, mime string
 	apps                                 []xml.StartElement
-	offset, line                         int64
 }
 
 func runRecent(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
