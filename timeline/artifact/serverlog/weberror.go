@@ -3,6 +3,7 @@ package serverlog
 import (
 	"context"
 	"iter"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -203,7 +204,16 @@ func (d *webErrors) apache(rest string, f map[string]string) {
 			put(f, "pid", pid)
 			put(f, "tid", tid)
 		case "client", "remote":
+			if f["address"] != "" {
+				break // a module's own words for the same
+			}
 			address, port := addressPort(value)
+			if i := strings.LastIndexByte(value, ':'); port == "" && f["pid"] != "" && i > 0 && isNumber(value[i+1:]) {
+				// Since 2.4 a port stands there, behind addresses with colons too.
+				if a, err := netip.ParseAddr(value[:i]); err == nil && a.Is6() {
+					address, port = value[:i], value[i+1:]
+				}
+			}
 			put(f, "address", address)
 			put(f, "port", port)
 		default:
@@ -277,7 +287,12 @@ func clientAt(s string) int {
 	for at, quotes := 0, 0; ; {
 		i := strings.Index(s[at:], ", client: ")
 		if i < 0 {
-			return -1
+			// Quotes without their match: what ModSecurity says may be cut.
+			i := strings.LastIndex(s, ", client: ")
+			if i >= 0 && !strings.Contains(s[i:], ", server: ") {
+				return -1
+			}
+			return i
 		}
 		quotes += strings.Count(s[at:at+i], `"`)
 		if at += i; quotes%2 == 0 {
