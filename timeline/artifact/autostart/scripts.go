@@ -130,7 +130,11 @@ func sysv(r *reader) {
 	case unit != "":
 		// systemd takes its own unit in place of the script.
 		pairs = append(pairs, "unit", unit)
-		if len(r.src.Files("/usr/lib/systemd/systemd")) > 0 || len(r.src.Files("/lib/systemd/systemd")) > 0 {
+		switch l := r.src.Link(unit); {
+		case len(r.src.Files("/usr/lib/systemd/systemd")) == 0 && len(r.src.Files("/lib/systemd/systemd")) == 0:
+		case l != nil && l.Target == "/dev/null":
+			pairs = append(pairs, "enabled", "false", "reason", "masked for systemd")
+		default:
 			pairs = append(pairs, "enabled", "false", "reason", "systemd takes the unit in its place")
 		}
 	}

@@ -12,6 +12,39 @@ import (
 type scope struct {
 	user bool
 	dirs []string // where its units lie, the first to be found counts
+
+	src   *timeline.Source
+	names map[string][]string // what lies in dirs, as far as it was asked for
+	seen  map[string]bool     // the same by path
+}
+
+// bind makes a scope that looks into the server of s. Where /lib is a link to
+// /usr/lib, one of the two is enough.
+func (sc scope) bind(s *timeline.Source) *scope {
+	sc.src, sc.names, sc.seen = s, map[string][]string{}, map[string]bool{}
+	if s.Link("/lib") != nil {
+		sc.dirs = slices.DeleteFunc(slices.Clone(sc.dirs), func(d string) bool { return strings.HasPrefix(d, "/lib/") })
+	}
+	return &sc
+}
+
+// list gives the names in one of the directories, sorted.
+func (sc *scope) list(dir string) []string {
+	names, ok := sc.names[dir]
+	if !ok {
+		for _, p := range sc.src.Files(timeline.Literal(dir) + "/*") {
+			names = append(names, path.Base(p))
+			sc.seen[p] = true
+		}
+		sc.names[dir] = names
+	}
+	return names
+}
+
+// has reports whether one of the directories has a name.
+func (sc *scope) has(dir, name string) bool {
+	sc.list(dir)
+	return sc.seen[dir+"/"+name]
 }
 
 // systemDirs and userDirs are the search paths, in their order
@@ -68,15 +101,7 @@ func resolve(s *timeline.Source, p string) (target string, link *timeline.Source
 
 // exists reports whether there is a name, whatever it is.
 func exists(s *timeline.Source, p string) bool {
-	return len(s.Files(literal(p))) > 0
-}
-
-// literal makes a pattern that fits one path only.
-func literal(p string) string {
-	if !strings.ContainsAny(p, `*?[\`) {
-		return p
-	}
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(p)
+	return len(s.Files(timeline.Literal(p))) > 0
 }
 
 // usr gives the path that a file has where /lib is a link to /usr/lib.
@@ -85,17 +110,6 @@ func usr(p string) string {
 		return "/usr" + p
 	}
 	return p
-}
-
-// find gives the path of the file that counts for a name, in the search path;
-// "" if there is none.
-func (sc *scope) find(s *timeline.Source, name string) string {
-	for _, d := range sc.dirs {
-		if p := d + "/" + name; exists(s, p) {
-			return p
-		}
-	}
-	return ""
 }
 
 // masked reports whether a path is a mask: a link to /dev/null, or an empty
@@ -112,13 +126,16 @@ func masked(s *timeline.Source, p string) (link *timeline.Source, yes bool) {
 // dropIns lists the drop-ins of a unit with these names, in the order in which
 // they are read: by their file names; of two with one name, that of the first
 // directory counts.
-func (sc *scope) dropIns(s *timeline.Source, names []string) []string {
+func (sc *scope) dropIns(names []string) []string {
 	byName := map[string]string{}
 	var order []string
 	for _, n := range names {
 		for _, dd := range dropInDirs(n) {
 			for _, d := range sc.dirs {
-				for _, p := range s.Files(literal(d+"/"+dd) + "/*.conf") {
+				if !sc.has(d, dd) {
+					continue
+				}
+				for _, p := range sc.src.Files(timeline.Literal(d+"/"+dd) + "/*.conf") {
 					base := path.Base(p)
 					if byName[base] == "" && len(order) < maxFiles {
 						byName[base] = p
@@ -148,24 +165,26 @@ type enabling struct {
 }
 
 // enablings lists the links that start a unit, or instances of a template.
-func (sc *scope) enablings(s *timeline.Source, name string) []enabling {
+func (sc *scope) enablings(name string) []enabling {
 	var out []enabling
-	patterns := []string{literal(name)}
+	patterns := []string{timeline.Literal(name)}
 	if isTemplate(name) {
 		i := strings.IndexByte(name, '@')
-		patterns = append(patterns, literal(name[:i+1])+"*"+literal(name[i+1:]))
+		patterns = append(patterns, timeline.Literal(name[:i+1])+"*"+timeline.Literal(name[i+1:]))
 	}
 	var seen []string
 	for _, d := range sc.dirs {
-		for _, pat := range patterns {
-			for _, p := range s.Files(literal(d) + "/*.*s/" + pat) {
-				dir := path.Base(path.Dir(p))
-				by, how := strings.TrimSuffix(dir, path.Ext(dir)), strings.TrimPrefix(path.Ext(dir), ".")
-				if !slices.Contains(wants[:], how) || len(out) == maxFiles || slices.Contains(seen, usr(p)) {
-					continue
+		for _, dir := range sc.list(d) {
+			if !slices.Contains(wants[:], strings.TrimPrefix(path.Ext(dir), ".")) {
+				continue
+			}
+			for _, pat := range patterns {
+				for _, p := range sc.src.Files(timeline.Literal(d+"/"+dir) + "/" + pat) {
+					if len(out) < maxFiles && !slices.Contains(seen, usr(p)) {
+						seen = append(seen, usr(p))
+						out = append(out, enabling{p, strings.TrimSuffix(dir, path.Ext(dir)), path.Base(p), d})
+					}
 				}
-				seen = append(seen, usr(p))
-				out = append(out, enabling{p, by, path.Base(p), d})
 			}
 		}
 	}

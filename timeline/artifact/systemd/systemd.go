@@ -176,7 +176,7 @@ func (r *reader) locate(sc *scope, name string) (place, bool) {
 	var pl place
 	for _, d := range sc.dirs {
 		p := d + "/" + name
-		if !exists(r.src, p) {
+		if !sc.has(d, name) {
 			continue
 		}
 		if link, yes := masked(r.src, p); yes {
@@ -221,7 +221,7 @@ func (r *reader) load(sc *scope, name string, pl place, aliases []string) (*unit
 	}
 	u.list = list
 	u.first = pl.file.Evidence(0, pl.file.Size, 0)
-	for _, p := range sc.dropIns(r.src, append([]string{name}, aliases...)) {
+	for _, p := range sc.dropIns(append([]string{name}, aliases...)) {
 		if _, yes := masked(r.src, p); yes {
 			continue
 		}
@@ -241,10 +241,11 @@ func (r *reader) load(sc *scope, name string, pl place, aliases []string) (*unit
 
 // unit tells the unit whose file the source is, if that is the file that counts.
 func (r *reader) unit(dir, name string) {
-	sc, home, ok := scopeOf(dir)
+	wide, home, ok := scopeOf(dir)
 	if !ok {
 		return // led to by a link from elsewhere
 	}
+	sc := wide.bind(r.src)
 	target, link := resolve(r.src, r.src.Path)
 	if link != nil && path.Base(target) != name {
 		// An alias; the unit is what it leads to.
@@ -252,27 +253,27 @@ func (r *reader) unit(dir, name string) {
 			name = path.Base(target)
 		}
 	}
-	pl, ok := r.locate(&sc, name)
+	pl, ok := r.locate(sc, name)
 	if !ok || usr(pl.path) != usr(target) {
 		if ok || r.src.Size > 0 || link != nil {
 			return // another file of the name counts
 		}
 		// An empty file that masks nothing.
 		r.yield(timeline.Record{Kind: timeline.KindAutostart, Summary: name + ": masked", Fields: map[string]string{
-			"mechanism": mechanism(&sc, name), "unit": name, "path": r.src.Path, "state": "masked", "enabled": "masked"}, Evidence: r.src.Evidence(0, 0, 0)}, nil)
+			"mechanism": mechanism(sc, name), "unit": name, "path": r.src.Path, "state": "masked", "enabled": "masked"}, Evidence: r.src.Evidence(0, 0, 0)}, nil)
 		return
 	}
-	u, ok := r.load(&sc, name, pl, nil)
+	u, ok := r.load(sc, name, pl, nil)
 	if !ok {
 		return
 	}
-	aliases := r.aliases(&sc, u)
+	aliases := r.aliases(sc, u)
 	if len(aliases) > 0 {
-		if u, ok = r.load(&sc, name, pl, namesOf(aliases)); !ok {
+		if u, ok = r.load(sc, name, pl, namesOf(aliases)); !ok {
 			return
 		}
 	}
-	links := sc.enablings(r.src, name)
+	links := sc.enablings(name)
 	own, instances := links[:0:0], map[string][]enabling{}
 	var names []string
 	for _, l := range links {
@@ -285,28 +286,28 @@ func (r *reader) unit(dir, name string) {
 		}
 		instances[l.name] = append(instances[l.name], l)
 	}
-	state := stateOf(&sc, u, pl, links, aliases)
-	if !r.tell(&sc, u, pl, own, state, aliases, home) {
+	state := stateOf(sc, u, pl, links, aliases)
+	if !r.tell(sc, u, pl, own, state, aliases, home) {
 		return
 	}
 	slices.Sort(names)
 	for _, n := range names {
 		iu := *u
-		if iu.name = n; len(sc.dropIns(r.src, []string{n})) > len(u.dropIns) {
-			more, ok := r.load(&sc, n, pl, nil)
+		if iu.name = n; len(sc.dropIns([]string{n})) > len(u.dropIns) {
+			more, ok := r.load(sc, n, pl, nil)
 			if !ok {
 				return
 			}
 			iu = *more
 		}
 		st := "enabled"
-		if !slices.ContainsFunc(instances[n], func(l enabling) bool { return persistent(&sc, l.dir) }) {
+		if !slices.ContainsFunc(instances[n], func(l enabling) bool { return persistent(sc, l.dir) }) {
 			st = "static"
 		}
 		if pl.mask != "" {
 			st = state
 		}
-		if !r.tell(&sc, &iu, pl, instances[n], st, nil, home) {
+		if !r.tell(sc, &iu, pl, instances[n], st, nil, home) {
 			return
 		}
 	}
@@ -337,8 +338,10 @@ func (r *reader) aliases(sc *scope, u *unit) []alias {
 		if !persistent(sc, d) && !runtime(d) {
 			continue
 		}
-		for _, p := range r.src.Files(literal(d) + "/*" + literal(path.Ext(u.name))) {
-			consider(p)
+		for _, n := range sc.list(d) {
+			if path.Ext(n) == path.Ext(u.name) {
+				consider(d + "/" + n)
+			}
 		}
 	}
 	for _, a := range ask {
@@ -346,7 +349,9 @@ func (r *reader) aliases(sc *scope, u *unit) []alias {
 			continue
 		}
 		for _, d := range sc.dirs {
-			consider(d + "/" + a)
+			if sc.has(d, a) {
+				consider(d + "/" + a)
+			}
 		}
 	}
 	return out
@@ -484,7 +489,7 @@ func (r *reader) tell(sc *scope, u *unit, pl place, links []enabling, state stri
 		// Enabled by accounts for themselves.
 		var accounts []string
 		for _, h := range []string{"~/", "/root/", "/home/*/"} {
-			for _, p := range r.src.Files(h + homeDirs[1] + "/*.*s/" + literal(u.name)) {
+			for _, p := range r.src.Files(h + homeDirs[1] + "/*.*s/" + timeline.Literal(u.name)) {
 				a := ""
 				if l := r.src.Link(p); l != nil {
 					a = l.Account

@@ -46,12 +46,14 @@ func (t tree) source(name string) *timeline.Source {
 	}, Glob: func(pattern string) []string {
 		var out []string
 		for p := range t {
-			if ok, _ := path.Match(pattern, p); ok {
-				out = append(out, p)
+			for ; p != "/" && p != "."; p = path.Dir(p) { // directories too
+				if ok, _ := path.Match(pattern, p); ok {
+					out = append(out, p)
+				}
 			}
 		}
 		slices.Sort(out)
-		return out
+		return slices.Compact(out)
 	}, Place: func(off, n int64, line int) timeline.Evidence {
 		return timeline.Evidence{Path: name, Offset: off, Length: n, Line: line}
 	}}
