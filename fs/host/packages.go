@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"iter"
@@ -9,12 +10,13 @@ import (
 	"strings"
 
 	"deadbox/fs/filesystem"
+	"deadbox/internal/rpmdb"
 )
 
 // PackageSet knows which paths the server's own package database lists. It
 // says nothing of a server whose database cannot be read: see Known.
 type PackageSet struct {
-	Manager string  // "dpkg", "apk", "pacman"; "" if none was found
+	Manager string  // "dpkg", "apk", "pacman", "rpm"; "" if none was found
 	Count   int     // packages
 	Damage  []error // parts of the database that could not be read
 	Notes   []string
@@ -104,14 +106,7 @@ func (h *Host) Packaged() *PackageSet {
 		s.readDpkg()
 		s.readApk()
 		s.readPacman()
-		if s.Manager == "" {
-			for _, dir := range []string{"/var/lib/rpm", "/usr/lib/sysimage/rpm"} {
-				if len(h.listQuiet(dir)) > 0 {
-					s.Notes = append(s.Notes, dir+" holds an rpm database, which is not read yet: what is packaged is not known")
-					break
-				}
-			}
-		}
+		s.readRpm()
 		h.packages = s
 	})
 	return h.packages
@@ -253,6 +248,59 @@ func (s *PackageSet) readPacman() {
 					s.add("/"+l, id)
 				}
 			}
+		}
+	}
+}
+
+// rpmDatabases are where rpm keeps its database, and under which name. The first
+// that is there counts.
+// https://github.com/rpm-software-management/rpm/tree/rpm-4.18.0-release/lib/backend
+var rpmDatabases = []string{
+	"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/Packages.db", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages.db", "/var/lib/rpm/Packages",
+	"/usr/lib/sysimage/rpm/Packages", "/usr/share/rpm/rpmdb.sqlite",
+}
+
+// readRpm: the paths of the packages' headers.
+func (s *PackageSet) readRpm() {
+	if s.Manager != "" {
+		return // rpm is a tool there, not the system's own manager
+	}
+	for _, name := range rpmDatabases {
+		f, err := s.host.Open(name)
+		if err != nil {
+			if !absent(err) {
+				s.Damage = append(s.Damage, err)
+			}
+			continue
+		}
+		failed := func(err error) { s.Damage = append(s.Damage, f.Mount.pathError(name, f.Inode.Inum, err)) }
+		var wal *File
+		var db *rpmdb.DB
+		if wal, err = s.host.Open(name + "-wal"); err == nil && wal.Size() > 0 {
+			db, err = rpmdb.Open(f, f.Size(), wal, wal.Size())
+		} else {
+			db, err = rpmdb.Open(f, f.Size(), nil, 0)
+		}
+		if err != nil {
+			failed(err)
+			continue
+		}
+		for p, err := range db.Packages(context.Background()) {
+			if err != nil {
+				failed(err)
+				continue
+			}
+			if p.Name == "gpg-pubkey" {
+				continue // a key, which has no files
+			}
+			s.Manager = "rpm"
+			id := s.addPackage(p.Name)
+			for _, path := range p.Paths() {
+				s.add(path, id)
+			}
+		}
+		if s.Manager != "" {
+			return
 		}
 	}
 }

@@ -91,8 +91,8 @@ func TestPackagedOthers(t *testing.T) {
 		t.Errorf("pacman: %q %q", pacman.Manager, pacman.Owner("/bin/bash"))
 	}
 	rpm := assemble(t, source(makeFS(t, withFiles(tree{"var/lib/rpm/rpmdb.sqlite": "SQLite"})), "a", "bare")).Packaged()
-	if rpm.Known() || len(rpm.Notes) != 1 || rpm.Contains("/bin/ls") {
-		t.Errorf("rpm: %+v", rpm.Notes)
+	if rpm.Known() || len(rpm.Damage) != 1 || rpm.Contains("/bin/ls") {
+		t.Errorf("a broken database of rpm: %+v", rpm.Damage)
 	}
 	none := assemble(t, source(makeFS(t, rootTree("")), "a", "bare")).Packaged()
 	if none.Known() || len(none.Notes) > 0 || none.Len() != 0 {
@@ -145,5 +145,45 @@ func TestPackagedThisMachine(t *testing.T) {
 	}
 	if missing > 0 || s.Len() < 100 {
 		t.Errorf("%d paths missing of %d", missing, s.Len())
+	}
+}
+
+// TestPackagedRpm asks rpm itself which package owns a file.
+func TestPackagedRpm(t *testing.T) {
+	const sample = "../../../shared/data/pkgdb/cbl-mariner-2.0-rpmdb.sqlite.xz"
+	if _, err := os.Stat(sample); err != nil {
+		t.Skip("the sample is not here: ", err)
+	}
+	if _, err := exec.LookPath("rpm"); err != nil {
+		t.Skip("rpm is not installed")
+	}
+	b, err := exec.Command("xz", "-dc", sample).Output()
+	if err != nil {
+		t.Skip("xz: ", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/rpmdb.sqlite", b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("rpm", "--dbpath", dir, "--define", "_db_backend sqlite", "-qa", "--qf", "[%{=NAME} %{FILENAMES}\n]").Output()
+	if err != nil {
+		t.Skip("this rpm cannot read it: ", err)
+	}
+	s := assemble(t, source(makeFS(t, withFiles(tree{"var/lib/rpm/rpmdb.sqlite": string(b)})), "a", "bare")).Packaged()
+	if s.Manager != "rpm" || len(s.Damage) > 0 {
+		t.Fatalf("%q, %v", s.Manager, s.Damage)
+	}
+	owners := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		name, path, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		owners[path] = append(owners[path], name)
+	}
+	if len(owners) < 5000 {
+		t.Fatalf("rpm names %d files", len(owners))
+	}
+	for path, names := range owners {
+		if !slices.Contains(names, s.Owner(path)) {
+			t.Errorf("%q belongs to %q, rpm says %v", path, s.Owner(path), names)
+		}
 	}
 }

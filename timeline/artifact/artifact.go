@@ -75,6 +75,7 @@ var All = []*timeline.Extractor{
 	&utmp.LastLog2,
 	&syslog.Auth,
 	&syslog.Extractor,
+	&syslog.Other,
 	&journald.Extractor, // after the text logs, which it is compared with
 	&weblog.Extractor,
 	&serverlog.WebErrors,
