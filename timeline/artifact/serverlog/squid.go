@@ -23,6 +23,7 @@ Formats: Squid's native access.log (https://wiki.squid-cache.org/Features/LogFor
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 		return entries(ctx, s, timeline.KindProxy, &squid{clock: logtime.New(s.Zone)})
 	},
+	Split: &timeline.Split{},
 }
 
 type squid struct{ clock *logtime.Clock }

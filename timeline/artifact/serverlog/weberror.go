@@ -47,6 +47,10 @@ localhost logs (https://tomcat.apache.org/tomcat-9.0-doc/logging.html), gunicorn
 		}
 		return entries(ctx, s, timeline.KindWebError, &webErrors{clock: logtime.New(s.Zone), zone: s.Zone})
 	},
+	Split: &timeline.Split{Begins: func(line []byte) bool {
+		// With a time.
+		return len(line) > 20 && (line[0] == '[' && line[1] != '0' && line[1] != 'p' || line[0] >= '0' && line[0] <= '9')
+	}},
 }
 
 // errorsNamed gives the patterns of the error logs that the configuration of a

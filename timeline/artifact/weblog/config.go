@@ -56,10 +56,14 @@ func named(s *timeline.Source) []string {
 	return out
 }
 
-// formatOf finds what the server's configuration says of a log: how its lines
-// are built, and whose log it is. It gives nil if it says nothing, and where the
-// lines' shape says it all.
-func formatOf(ctx context.Context, s *timeline.Source, clock *logtime.Clock) (f *format, vhost string) {
+// layout is what the server's configuration says of a log: how its lines are
+// built, "" where their shape says it all or nothing is known, and whose log it is.
+type layout struct {
+	server, format, vhost string
+}
+
+// layoutOf finds what the server's configuration says of a log.
+func layoutOf(ctx context.Context, s *timeline.Source) layout {
 	most := fewFiles
 	if !shapely(ctx, s) {
 		most = 1 << 20
@@ -81,21 +85,18 @@ func formatOf(ctx context.Context, s *timeline.Source, clock *logtime.Clock) (f 
 						continue
 					}
 				}
-				vhost = l.VHost
-				if vhost == "_" || strings.HasPrefix(vhost, "~") {
-					vhost = ""
+				found := layout{server: l.Server, format: l.Format, vhost: l.VHost}
+				if usual(l.Format) {
+					found.format = ""
 				}
-				if !usual(l.Format) {
-					f = compile(l.Server, l.Format, clock)
+				if found.vhost == "_" || strings.HasPrefix(found.vhost, "~") {
+					found.vhost = ""
 				}
-				if f != nil {
-					f.vhost = vhost
-				}
-				return f, vhost
+				return found
 			}
 		}
 	}
-	return nil, ""
+	return layout{}
 }
 
 // shapely tells whether the first lines of a log are told by their shape.

@@ -47,7 +47,16 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 			return
 		}
 		p := parser{zone: s.Location(), clock: logtime.New(s.Zone)}
-		p.format, p.vhost = formatOf(ctx, s, p.clock)
+		known, ok := s.Prepared.(layout)
+		if !ok {
+			known = layoutOf(ctx, s)
+		}
+		p.vhost = known.vhost
+		if known.format != "" {
+			if p.format = compile(known.server, known.format, p.clock); p.format != nil {
+				p.format.vhost = known.vhost
+			}
+		}
 		for l, err := range timeline.Lines(ctx, s) {
 			if err != nil {
 				if !yield(timeline.Record{}, err) {
