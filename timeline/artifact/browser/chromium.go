@@ -89,7 +89,7 @@ func runChromium(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Rec
 			if p.count > 0 {
 				f["count"] = strconv.FormatInt(p.count, 10)
 			}
-			return timeline.Record{Kind: timeline.KindVisit, Summary: program + " visited " + f["url"], Fields: f}
+			return timeline.Record{Kind: timeline.KindVisit, Summary: who(f) + program + " visited " + f["url"], Fields: f}
 		}
 		from := map[int64]int64{}
 		for r := range d.rows(ctx, "visits", true) {
@@ -107,7 +107,7 @@ func runChromium(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Rec
 			rec := visit(p)
 			f := rec.Fields
 			if p.url == "" {
-				rec.Summary = program + " visited a page whose address is lost"
+				rec.Summary = who(rec.Fields) + program + " visited a page whose address is lost"
 			}
 			if n, ok := r.Int("transition"); ok {
 				if k := n & 0xff; k < int64(len(transitions)) {
@@ -253,7 +253,7 @@ func (d *database) chromiumDownloads(ctx context.Context, program string) {
 			stamp("stopped", "end_time")
 		}
 		stamp("accessed", "last_access_time")
-		rec.Summary = program + " downloaded " + f["url"]
+		rec.Summary = who(rec.Fields) + program + " downloaded " + f["url"]
 		if f["path"] != "" {
 			rec.Summary += " to " + f["path"]
 		}

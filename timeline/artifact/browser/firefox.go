@@ -71,7 +71,7 @@ func runFirefox(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Reco
 			if p.count > 0 {
 				f["count"] = strconv.FormatInt(p.count, 10)
 			}
-			return timeline.Record{Kind: timeline.KindVisit, Summary: program + " visited " + f["url"], Fields: f}
+			return timeline.Record{Kind: timeline.KindVisit, Summary: who(f) + program + " visited " + f["url"], Fields: f}
 		}
 		// The page that a visit came from, by the visit's id.
 		from := map[int64]int64{}
@@ -89,7 +89,7 @@ func runFirefox(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Reco
 			p.visited = true
 			rec := visit(p)
 			if p.url == "" {
-				rec.Summary = program + " visited a page whose address is lost"
+				rec.Summary = who(rec.Fields) + program + " visited a page whose address is lost"
 			}
 			if n, ok := r.Int("visit_type"); ok && n > 0 && n < int64(len(firefoxVisits)) {
 				rec.Fields["kind"] = firefoxVisits[n]
@@ -196,7 +196,7 @@ func (d *database) firefoxDownloads(ctx context.Context, program string, pages m
 	}
 	for _, id := range order {
 		rec := records[id]
-		rec.Summary = program + " downloaded " + rec.Fields["url"]
+		rec.Summary = who(rec.Fields) + program + " downloaded " + rec.Fields["url"]
 		if p := rec.Fields["path"]; p != "" {
 			rec.Summary += " to " + p
 		}

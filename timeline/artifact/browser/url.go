@@ -118,6 +118,14 @@ func common(s *timeline.Source, program string) map[string]string {
 	return f
 }
 
+// who begins a summary with the account.
+func who(f map[string]string) string {
+	if f["account"] == "" {
+		return ""
+	}
+	return f["account"] + ": "
+}
+
 // accountOf says whose it is, from the home where the source does not.
 func accountOf(s *timeline.Source) string {
 	if s.Account != "" {

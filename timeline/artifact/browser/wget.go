@@ -63,7 +63,7 @@ func runWget(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record,
 			if age > 0 {
 				f["max_age"] = w[4]
 			}
-			r := timeline.Record{Kind: timeline.KindVisit, Summary: "wget was at " + w[0] + " by HTTPS", Fields: f, Evidence: l.Evidence(),
+			r := timeline.Record{Kind: timeline.KindVisit, Summary: who(f) + "wget was at " + w[0] + " by HTTPS", Fields: f, Evidence: l.Evidence(),
 				Stamps: []timeline.Stamp{{What: "visited", When: time.Unix(created, 0).UTC(), Note: "when wget noted the host's HSTS policy; later visits do not change it"}}}
 			if !yield(r, nil) {
 				return

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net/url"
@@ -62,6 +61,14 @@ func accountOf(s *timeline.Source) string {
 		return parts[1]
 	}
 	return ""
+}
+
+// who begins a summary with the account.
+func who(account string) string {
+	if account == "" {
+		return ""
+	}
+	return account + ": "
 }
 
 const (
@@ -191,7 +198,8 @@ func (b *bookmark) record(s *timeline.Source, at, length int64, line int) timeli
 			f[name] = value
 		}
 	}
-	put("account", accountOf(s))
+	account := accountOf(s)
+	put("account", account)
 	what := b.href
 	if u, err := url.Parse(b.href); err == nil && u.Scheme == "file" {
 		what = u.Path
@@ -203,7 +211,7 @@ func (b *bookmark) record(s *timeline.Source, at, length int64, line int) timeli
 		f["url"] = what
 	}
 	put("content_type", b.mime)
-	r := timeline.Record{Kind: timeline.KindRecent, Summary: "recently used: " + what, Fields: f, Evidence: s.Evidence(at, length, line)}
+	r := timeline.Record{Kind: timeline.KindRecent, Summary: who(account) + "recently used: " + what, Fields: f, Evidence: s.Evidence(at, length, line)}
 	stamp := func(what, text, note string) {
 		if t, ok := parseTime(text); ok {
 			r.Stamps = append(r.Stamps, timeline.Stamp{What: what, When: t, Note: note})
@@ -321,7 +329,7 @@ func runTrash(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record
 		if !found {
 			f["malformed"] = "yes"
 		}
-		r := timeline.Record{Kind: timeline.KindTrash, Summary: fmt.Sprintf("thrown away: %s", name), Fields: f, Evidence: s.Evidence(at, length, line)}
+		r := timeline.Record{Kind: timeline.KindTrash, Summary: who(account) + "thrown away: " + name, Fields: f, Evidence: s.Evidence(at, length, line)}
 		if t, note, ok := deletion(date, s); ok {
 			r.Stamps = []timeline.Stamp{{What: "deleted", When: t, Note: note}}
 		}

@@ -78,7 +78,6 @@ type writer struct {
 // item is one thing that is remembered.
 type item struct {
 	action, field, text string
-	what                string // the stamp's word
 	when                time.Time
 	more                []string // names and values
 	offset, length      int64

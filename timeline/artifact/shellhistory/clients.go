@@ -66,7 +66,7 @@ func clientPaths() []string {
 	for _, c := range clients {
 		names = append(names, c.name)
 	}
-	return placed(names, oddPlaces)
+	return placed(names, commonPlaces)
 }
 
 // clientOf tells the program by the file's path.

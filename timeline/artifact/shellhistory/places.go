@@ -24,6 +24,9 @@ var oddPlaces = []string{
 	"/root/", "/home/*/", "/", "/tmp/", "/tmp/*/", "/var/tmp/", "/var/tmp/*/", "/dev/shm/", "/dev/shm/*/", "/var/www/", "/var/www/*/", "/srv/", "/srv/*/", "/opt/", "/opt/*/", "/mnt/", "/usr/local/", "/run/user/*/",
 }
 
+// commonPlaces are those that are looked at for the histories of clients.
+var commonPlaces = []string{"/root/", "/home/*/", "/", "/tmp/", "/var/tmp/", "/dev/shm/", "/var/www/"}
+
 // layers are where container engines keep what was written in containers.
 var layers = []string{"/var/lib/docker/overlay2/*/diff/root/", "/var/lib/containers/storage/overlay/*/diff/root/"}
 

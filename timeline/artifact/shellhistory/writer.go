@@ -2,6 +2,7 @@ package shellhistory
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,8 +142,11 @@ func content(s *timeline.Source, program string, patterns []string, yield func(t
 			return nil, false
 		}
 		// The file that it leads to is read where it stands, if a pattern leads there and
-		// its name sorts first: it is listed once.
-		real := led.Evidence(0, 0, 0).Path
+		// its name sorts first: a file under two names is listed under the first.
+		real := s.Target
+		if !path.IsAbs(real) {
+			real = path.Join(path.Dir(s.Path), real)
+		}
 		if real < s.Path && slices.ContainsFunc(patterns, func(p string) bool { return slices.Contains(s.Files(p), real) }) {
 			return nil, false
 		}
