@@ -311,6 +311,10 @@ func (c *composer) add(v Volume) []*candidate {
 		return nil
 	}
 	c.finish(&v)
+	if v.Container {
+		c.out.Volumes = append(c.out.Volumes, v)
+		return nil
+	}
 	l, err := Find(c.reader(v.dev), v.Length)
 	if err != nil {
 		return nil

@@ -38,7 +38,9 @@ func (b *lvmBuilder) volumes(known map[string]bool, deleted bool) []Volume {
 			continue
 		}
 		known[l.id] = true
-		if !l.visible() {
+		// A snapshot is two volumes: a hidden one with its name, that is its store, and
+		// one that tells what it is of.
+		if l.kind() == "snapshot" || !l.visible() && b.snapshotSegment(l.name) == nil {
 			continue
 		}
 		v := Volume{Slot: b.slot + "/" + l.name, Allocated: !deleted, Type: "LVM2 " + b.kindOf(l), Label: l.name, UUID: dashed(l.id), Group: b.slot}
@@ -54,6 +56,10 @@ func (b *lvmBuilder) volumes(known map[string]bool, deleted bool) []Volume {
 		}
 		dev, unread := b.snapshotOr(l)
 		v.dev = dev
+		switch l.kind() {
+		case "thin-pool", "cache-pool", "vdo-pool":
+			v.Container = true // its bytes are those of other volumes, in no order of their own
+		}
 		v.Length = dev.size()
 		if deleted {
 			if !b.mapped(dev) {
@@ -109,10 +115,10 @@ func (b *lvmBuilder) snapshotSegment(name string) *lvmSegment {
 func (b *lvmBuilder) snapshotOr(l *lvmLV) (dev device, unread string) {
 	if s := b.snapshotSegment(l.name); s != nil {
 		origin, cow := b.named(s.node.text("origin")), b.volume(l)
-		if _, err := newSnapshot(b.c, origin, cow); err != nil {
+		d, err := newSnapshot(b.c, origin, cow)
+		if err != nil {
 			return hole{max(origin.size(), 1), 0, "the snapshot " + l.name}, fmt.Sprintf("a snapshot that is not read: %v", err)
 		}
-		d, _ := newSnapshot(b.c, origin, cow)
 		return d, ""
 	}
 	dev = b.volume(l)
@@ -243,7 +249,7 @@ func (b *lvmBuilder) segment(l *lvmLV, s *lvmSegment) device {
 		if len(copies) == 0 {
 			return fail("a mirror without copies")
 		}
-		return &mirror{copies, length}
+		return newMirror(copies, length)
 	case "error":
 		return hole{length, 0, "an error segment"}
 	case "zero":
@@ -323,8 +329,7 @@ func (b *lvmBuilder) raid(l *lvmLV, s *lvmSegment, length int64) (device, error)
 		for i := range images {
 			copies = append(copies, image(i, s.count))
 		}
-		slices.SortStableFunc(copies, func(x, y device) int { return cmp.Compare(x.lost(0, length), y.lost(0, length)) })
-		return &mirror{copies, length}, nil
+		return newMirror(copies, length), nil
 	}
 	if s.stripe < sectorSmall || b.g.extent%s.stripe != 0 {
 		return nil, fmt.Errorf("stripes of %d bytes", s.stripe)

@@ -372,9 +372,14 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 	}
 
 	byRole := map[int]*mdMember{}
+	var stale []*mdMember
 	for _, m := range members {
 		m.claimed = true
 		role, state := mdRole(newest.mdSuper, m.mdSuper)
+		own := -1 // its place when it was left behind, which the newest no longer tells
+		if r := int(m.roles[m.number]); r < m.disks && m.events+1 < newest.events && m.sound {
+			own = r
+		}
 		switch {
 		case !m.sound:
 			c.damage(structure, m.dev, m.at, "its checksum is wrong")
@@ -389,7 +394,6 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 			c.damage(structure, m.dev, m.at, "it says %s of %d members, but a newer one %s of %d", mdLevel(m.level), m.disks, mdLevel(newest.level), newest.disks)
 		case m.events+1 < newest.events:
 			state = "stale"
-			say("does not use %s: it was left behind at event %d on %s, and the array went on to event %d on %s", c.name(m.candidate), m.events, m.updated.Format(time.DateTime), newest.events, newest.updated.Format(time.DateTime))
 		case m.recovered >= 0 && m.recovered < newest.size:
 			state = "rebuilding"
 			say("does not use %s: only its first %d of %d bytes were rebuilt", c.name(m.candidate), m.recovered, newest.size)
@@ -402,6 +406,11 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 			byRole[role] = m
 			state = "in use"
 		}
+		if own >= 0 && (state == "stale" || state == "spare" || state == "faulty") {
+			state, role = "stale", own
+			stale = append(stale, m)
+			say("does not use %s: it was left behind at event %d (%s), and the array went on to event %d (%s)", c.name(m.candidate), m.events, timeText(m.updated), newest.events, timeText(newest.updated))
+		}
 		m.state = state
 		out := Member{Disk: m.disk, Slot: m.slot, UUID: m.device, Role: state, State: state, Length: m.dev.size()}
 		if role >= 0 {
@@ -413,7 +422,7 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 		g.Members = append(g.Members, out)
 	}
 	for role := range newest.disks {
-		if byRole[role] == nil && len(g.Members) < maxMDDisks {
+		if byRole[role] == nil && !slices.ContainsFunc(g.Members, func(m Member) bool { return m.Role == strconv.Itoa(role) }) {
 			g.Members = append(g.Members, Member{Disk: -1, Role: strconv.Itoa(role), State: "missing"})
 		}
 	}
@@ -439,6 +448,19 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 	if newest.features&mdJournal != 0 {
 		say("has a journal, which is not read: what was written last may stand only there")
 	}
+	var old []Volume
+	for _, m := range stale {
+		if m.level != 1 || m.size <= 0 || m.size > m.dataSize || m.reshape {
+			continue
+		}
+		// The half of a mirror that was left behind is the volume as it was then.
+		v := Volume{Slot: fmt.Sprintf("%s@%d", g.Slot, m.roles[m.number]), Length: m.size, Type: "Stale Linux raid1", Label: m.name, UUID: g.UUID, Group: g.Slot, dev: within(m.dev, m.dataOffset, m.size)}
+		if !c.slots[v.Slot] {
+			c.slots[v.Slot] = true
+			old = append(old, v)
+			say("was at place %d what %s shows, when that was left behind", m.roles[m.number], v.Slot)
+		}
+	}
 	dev, err := c.arrayDevice(g.Slot, newest.mdSuper, byRole, say)
 	if err != nil {
 		say("is not read: %v", err)
@@ -446,7 +468,11 @@ func (c *composer) assemble(members []*mdMember) []*candidate {
 		return nil
 	}
 	c.out.Groups = append(c.out.Groups, g)
-	return c.add(Volume{Slot: g.Slot, Length: dev.size(), Allocated: true, Type: "Linux " + g.Level, Label: g.Name, UUID: g.UUID, Group: g.Slot, dev: dev})
+	next := c.add(Volume{Slot: g.Slot, Length: dev.size(), Allocated: true, Type: "Linux " + g.Level, Label: g.Name, UUID: g.UUID, Group: g.Slot, dev: dev})
+	for _, v := range old {
+		next = append(next, c.add(v)...)
+	}
+	return next
 }
 
 // arrayDevice maps an array to its members.
@@ -491,7 +517,7 @@ func (c *composer) arrayDevice(slot string, s *mdSuper, byRole map[int]*mdMember
 		for _, i := range slices.Sorted(maps.Keys(byRole)) {
 			copies = append(copies, members[i])
 		}
-		return &mirror{copies, s.size}, nil
+		return newMirror(copies, s.size), nil
 	case -1:
 		if s.chunk > 0 {
 			for i, m := range members {

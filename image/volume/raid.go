@@ -1,6 +1,10 @@
 package volume
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
 
 // How an array lays its data out over its members. The names and numbers are
 // those of drivers/md/raid5.h and raid10.c of Linux, which LVM2 uses too.
@@ -417,6 +421,12 @@ func (g *raid10) period() int64 { return g.members }
 type mirror struct {
 	copies []device // those in sync; not empty
 	length int64
+}
+
+// newMirror puts the copies of which most is at hand first.
+func newMirror(copies []device, length int64) *mirror {
+	slices.SortStableFunc(copies, func(a, b device) int { return cmp.Compare(a.lost(0, length), b.lost(0, length)) })
+	return &mirror{copies, length}
 }
 
 func (d *mirror) size() int64 { return d.length }
