@@ -30,7 +30,7 @@ const (
 
 // tarball is the store of an archive.
 type tarball struct {
-	file   *os.File
+	file   io.Closer
 	r      io.ReaderAt // of the archive, unpacked
 	size   int64       // of the archive, unpacked
 	packed string      // its format; "" for a plain tarball
@@ -40,7 +40,7 @@ type tarball struct {
 
 func (t *tarball) Close() error {
 	err := t.file.Close()
-	if s, ok := t.r.(io.Closer); ok && s != io.Closer(t.file) {
+	if s, ok := t.r.(*spool); ok {
 		err = errors.Join(err, s.Close())
 	}
 	return err
@@ -64,13 +64,23 @@ func (f *FS) openTarball(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := &tarball{file: file, r: file, sparse: map[int32][]filesystem.Extent{}, lost: map[int32]error{}}
-	f.store = t
 	info, err := file.Stat()
 	if err != nil {
+		file.Close()
 		return err
 	}
-	t.size = info.Size()
+	return f.readTarball(ctx, file, info.Size())
+}
+
+// closingReader is a file.
+type closingReader interface {
+	io.ReaderAt
+	io.Closer
+}
+
+func (f *FS) readTarball(ctx context.Context, file closingReader, size int64) error {
+	t := &tarball{file: file, r: file, size: size, sparse: map[int32][]filesystem.Extent{}, lost: map[int32]error{}}
+	f.store = t
 	f.info.BlockSize = blockSize
 	var head [unpack.HeadSize]byte
 	n, _ := file.ReadAt(head[:], 0)

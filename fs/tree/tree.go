@@ -138,8 +138,7 @@ func OpenContext(ctx context.Context, name string) (*FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &FS{name: name, links: map[int32]string{}, attrs: map[int32][]filesystem.Xattr{}}
-	f.info.Label = filepath.Base(filepath.Clean(name))
+	f := newFS(name)
 	switch {
 	case info.IsDir():
 		f.kind, f.info.Type = KindDirectory, KindDirectory
@@ -160,6 +159,12 @@ func OpenContext(ctx context.Context, name string) (*FS, error) {
 	f.finish()
 	f.note("there is no unallocated space in a %s: deleted files and slack are not to be had from it", f.form())
 	return f, nil
+}
+
+func newFS(name string) *FS {
+	f := &FS{name: name, links: map[int32]string{}, attrs: map[int32][]filesystem.Xattr{}}
+	f.info.Label = filepath.Base(filepath.Clean(name))
+	return f
 }
 
 // form is what the evidence is on the analyst's disk.
