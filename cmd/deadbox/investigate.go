@@ -404,26 +404,13 @@ func (v *investigator) batches(m *host.Mount) iter.Seq[*fileBatch] {
 	return inorder.Stream(v.ctx, feed, func(b *fileBatch) {
 		for i := range b.records {
 			f := b.records[i].File
-			f.InPackage = !f.Deleted && !f.Orphan && v.inPackage(f.Path)
+			f.InPackage = !f.Deleted && !f.Orphan && v.host.Vouched(f.Path)
 			if !f.InPackage && !f.Deleted && f.Type == filesystem.Regular && f.Size > 0 {
 				b.look(m, f)
 			}
 		}
 		b.err = v.c.Fill(&b.rows, b.records)
 	})
-}
-
-// inPackage reports whether a package vouches for a path. What is said of the
-// server's own packages says nothing of another system that is kept on it: there that
-// system's packages count, and where they are not known, as in the layers of an image,
-// its files are taken to have come with it.
-func (v *investigator) inPackage(p string) bool {
-	t := v.host.SubtreeOf(p)
-	if t == nil {
-		return v.packaged.Contains(p)
-	}
-	packaged, known := v.host.PackagedAt(p)
-	return packaged || !known && t.Kind != host.SubtreeLayer
 }
 
 // look reads the head of a file that no package vouches for, and the

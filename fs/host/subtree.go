@@ -148,6 +148,18 @@ func (h *Host) PackagedAt(p string) (packaged, known bool) {
 	return false, known && t.Kind != SubtreeImageLayer
 }
 
+// Vouched reports whether a package brings a path. Of another system's files it
+// says yes where that is not known, as in the layers of an image, which came with them;
+// not in the layer of a container, which holds what was changed while it ran.
+func (h *Host) Vouched(p string) bool {
+	packaged, known := h.PackagedAt(p)
+	if packaged || known {
+		return packaged
+	}
+	t := h.SubtreeOf(p)
+	return t != nil && t.Kind != SubtreeLayer
+}
+
 // own is the package database in a subtree.
 func (t *Subtree) own(h *Host) *PackageSet {
 	t.once.Do(func() {

@@ -13,6 +13,7 @@ import (
 	"deadbox/timeline/artifact/browser"
 	"deadbox/timeline/artifact/cloudinit"
 	"deadbox/timeline/artifact/containerlog"
+	"deadbox/timeline/artifact/containers"
 	"deadbox/timeline/artifact/cron"
 	"deadbox/timeline/artifact/desktop"
 	"deadbox/timeline/artifact/dpkg"
@@ -49,6 +50,9 @@ var All = []*timeline.Extractor{
 	&pam.Extractor,
 	&sshdconfig.Extractor,
 	&auditd.Extractor,
+	&containers.Docker,
+	&containers.Storage,
+	&containers.Machines,
 	&containerlog.Docker,
 	&containerlog.CRI,
 	&cron.Extractor,

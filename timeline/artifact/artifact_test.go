@@ -76,10 +76,12 @@ func TestPaths(t *testing.T) {
 	tests := map[string]string{
 		"/var/log/auth.log": "auth-log", "/var/log/auth.log.1": "auth-log", "/var/log/auth.log.2.gz": "auth-log", "/var/log/secure-20240101.gz": "auth-log", "/var/log/secure": "auth-log",
 		"/var/log/syslog": "syslog", "/var/log/syslog.7.gz": "syslog", "/var/log/messages-20240101": "syslog", "/var/log/kern.log.1": "syslog", "/var/log/cron": "syslog", "/var/log/cron-20240101": "syslog",
-		"/var/log/cron.log": "syslog", "/var/log/cron.1": "syslog", "/var/log/mail.log": "syslog", "/var/log/maillog": "syslog", "/var/log/mail.err": "",
+		"/var/log/cron.log": "syslog", "/var/log/cron.1": "syslog", "/var/log/mail.log": "syslog", "/var/log/maillog": "syslog", "/var/log/mail.err": "syslog",
 		"/var/log/apache2/access.log": "web-access", "/var/log/apache2/access.log.14.gz": "web-access", "/var/log/apache2/error.log": "web-error", "/var/log/apache2/other_vhosts_access.log": "web-access",
 		"/var/log/apache2/example.org-ssl-access.log.1": "web-access", "/var/log/httpd/access_log-20240101": "web-access", "/var/log/httpd/error_log": "web-error", "/var/log/httpd/ssl_access_log": "web-access",
 		"/var/log/nginx/access.log": "web-access", "/var/log/nginx/error.log": "web-error", "/var/log/nginx/site/access.log": "web-access", "/var/www/example.org/logs/access.log": "web-access",
+		"/var/lib/docker/containers/abc/config.v2.json": "docker", "/var/lib/docker/100000.100000/containers/abc/config.v2.json": "docker", "/var/lib/docker/containers/abc/hostconfig.json": "", "/var/lib/docker/image/overlay2/imagedb/content/sha256/aa": "docker",
+		"/home/u/.local/share/containers/storage/overlay-containers/containers.json": "podman", "/var/lib/containers/storage/vfs-images/images.json": "podman", "/var/lib/lxc/a/config": "machines", "/etc/systemd/nspawn/a.nspawn": "machines",
 		"/var/log/pods/ns_pod_uid/app/0.log.20240131-120000.gz": "cri-log", "/var/lib/docker/containers/abc/abc-json.log.1": "docker-log",
 		"/var/log/audit/audit.log": "auditd", "/var/log/audit/audit.log.4": "auditd",
 		"/var/log/php8.2-fpm.log.1": "web-error", "/var/log/tomcat9/catalina.2024-01-01.log": "web-error", "/srv/www/a/b/error_log": "web-error", "/var/log/squid/access.log": "squid", "/var/log/squid/cache.log.2.gz": "squid",
@@ -93,7 +95,7 @@ func TestPaths(t *testing.T) {
 		"/root/.ssh/authorized_keys": "authorized-keys", "/home/gone/.ssh/authorized_keys2": "authorized-keys",
 		"/etc/crontab": "cron", "/etc/cron.d/x": "cron", "/var/spool/cron/crontabs/root": "cron", "/var/spool/cron/root": "cron", "/var/spool/cron/tabs/root": "cron", "/etc/cron.daily/x": "cron settings", "/etc/cron.allow": "",
 		"/var/log/journal/0123456789abcdef0123456789abcdef/system.journal": "journald", "/var/log/journal/0123456789abcdef0123456789abcdef/user-1000@0005ebbfd660bcbe-dbef2eee11f4b575.journal~": "journald",
-		"/var/log/journal/remote/remote-192.0.2.1.journal": "journald", "/run/log/journal/0123456789abcdef0123456789abcdef/system@a-b.journal": "journald", "/var/log/journal/x/fss": "",
+		"/var/log/journal/remote/remote-192.0.2.1.journal": "journald", "/run/log/journal/0123456789abcdef0123456789abcdef/system@a-b.journal": "journald", "/var/log/journal/x/fss": "syslog-other",
 		"/var/lib/dpkg/status": "dpkg", "/var/log/dpkg.log.2.gz": "dpkg", "/var/log/apt/history.log.1.gz": "apt", "/var/log/apt/term.log": "apt", "/lib/apk/db/installed": "apk", "/var/log/pacman.log": "pacman",
 		"/var/lib/rpm/Packages": "rpm", "/var/lib/rpm/Name": "", "/var/log/yum.log-20240101": "rpm-log", "/var/log/zypp/history-20240101.xz": "rpm-log",
 		"/var/lib/pacman/local/acl-2.3/desc": "pacman", "/boot/vmlinuz-6.1.0-18-amd64": "kernels", "/boot/initrd.img-6.1.0-18-amd64": "kernels", "/boot/System.map-6.1": "", "/var/lib/snapd/state.json": "snap",
@@ -114,14 +116,16 @@ func TestPaths(t *testing.T) {
 	}
 	for name, want := range tests {
 		var got []string
-		for _, e := range All {
-			if e.Rest && len(got) > 0 {
-				continue
-			}
-			for _, p := range e.Paths {
-				if match(strings.Split(p, "/"), strings.Split(name, "/")) {
-					got = append(got, e.Name)
-					break
+		for _, rest := range []bool{false, true} {
+			for _, e := range All {
+				if e.Rest != rest || rest && len(got) > 0 {
+					continue
+				}
+				for _, p := range e.Paths {
+					if match(strings.Split(p, "/"), strings.Split(name, "/")) {
+						got = append(got, e.Name)
+						break
+					}
 				}
 			}
 		}

@@ -141,7 +141,7 @@ func (d *differ) file(s *side, n host.Node, path string, hash int32, note func(h
 	}
 	f.Xattrs, err = n.Mount.FS.Xattrs(in)
 	note(n, err)
-	f.InPackage = s.host.Packaged().Contains(path)
+	f.InPackage = s.host.Vouched(path)
 	if hash >= 0 && int(hash) < len(d.hashes) {
 		r := &d.hashes[hash]
 		f.SHA256, f.Magic, f.Interp = r.Hex(), r.Magic, r.Interp
