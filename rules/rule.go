@@ -98,6 +98,7 @@ func (e *Env) AccountName(uid uint32) string {
 var kinds = []string{
 	timeline.KindFile, timeline.KindCommand, timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess, timeline.KindAccount,
 	timeline.KindGroup, timeline.KindAuthorizedKey, timeline.KindCron, timeline.KindSetting, timeline.KindChange, timeline.KindStrings,
+	timeline.KindMail, timeline.KindTransfer, timeline.KindDatabase, timeline.KindFirewall, timeline.KindProxy, timeline.KindWebError,
 }
 
 // Validate says what is wrong with a list of rules.

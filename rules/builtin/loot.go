@@ -427,7 +427,7 @@ rotated one, as they have. Retention removes the last of a series, never one bef
 Innocent: an administrator who removed one.`,
 	Severity:   rules.Medium,
 	Techniques: []string{"T1685.006", "T1070.004"},
-	Kinds:      []string{timeline.KindFile, timeline.KindAuth, timeline.KindSyslog},
+	Kinds:      append([]string{timeline.KindFile, timeline.KindAuth, timeline.KindSyslog}, serviceKinds...),
 	New:        func(env *rules.Env) rules.Checker { return &seriesChecker{env: env} },
 	True: []rules.Example{
 		{Name: "edited", Severity: rules.High, Env: rules.Env{Zone: time.UTC}, Records: []timeline.Record{aFile("/var/log/auth.log", born(at(60))), aFile("/var/log/syslog", born(at(-10))), lineAt(timeline.KindAuth, "/var/log/auth.log", 0),

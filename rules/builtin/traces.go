@@ -743,6 +743,10 @@ func hourlyLines(kind, path string, from, to int, without ...int) []timeline.Rec
 	return out
 }
 
+// serviceKinds are the kinds of lines that stand in the system's logs beside
+// those of the system itself.
+var serviceKinds = []string{timeline.KindMail, timeline.KindTransfer, timeline.KindDatabase, timeline.KindFirewall, timeline.KindProxy}
+
 var logGap = &rules.Rule{
 	ID:    "log-gap",
 	Title: "Lines are missing from a log",
@@ -752,7 +756,7 @@ log begins after it.
 Innocent: a logging service that was down while others wrote on.`,
 	Severity:   rules.Medium,
 	Techniques: []string{"T1685.006"},
-	Kinds:      []string{timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess},
+	Kinds:      append([]string{timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess}, serviceKinds...),
 	New:        func(*rules.Env) rules.Checker { return &gapChecker{} },
 	True: []rules.Example{
 		{Name: "cut out", Severity: rules.Medium, Records: slices.Concat(hourlyLines(timeline.KindAuth, "/var/log/auth.log", 0, 120, 60, 66), hourlyLines(timeline.KindSyslog, "/var/log/syslog", 0, 120))},
