@@ -81,7 +81,7 @@ func TestPaths(t *testing.T) {
 		"/var/log/apache2/example.org-ssl-access.log.1": "web-access", "/var/log/httpd/access_log-20240101": "web-access", "/var/log/httpd/error_log": "web-error", "/var/log/httpd/ssl_access_log": "web-access",
 		"/var/log/nginx/access.log": "web-access", "/var/log/nginx/error.log": "web-error", "/var/log/nginx/site/access.log": "web-access", "/var/www/example.org/logs/access.log": "web-access",
 		"/var/lib/docker/containers/abc/config.v2.json": "docker", "/var/lib/docker/100000.100000/containers/abc/config.v2.json": "docker", "/var/lib/docker/containers/abc/hostconfig.json": "", "/var/lib/docker/image/overlay2/imagedb/content/sha256/aa": "docker",
-		"/home/u/.local/share/containers/storage/overlay-containers/containers.json": "podman", "/var/lib/containers/storage/vfs-images/images.json": "podman", "/var/lib/lxc/a/config": "machines", "/etc/systemd/nspawn/a.nspawn": "machines",
+		"/var/lib/containers/storage/vfs-images/images.json": "podman", "/var/lib/lxc/a/config": "machines", "/etc/systemd/nspawn/a.nspawn": "machines",
 		"/var/log/pods/ns_pod_uid/app/0.log.20240131-120000.gz": "cri-log", "/var/lib/docker/containers/abc/abc-json.log.1": "docker-log",
 		"/var/log/audit/audit.log": "auditd", "/var/log/audit/audit.log.4": "auditd",
 		"/var/log/php8.2-fpm.log.1": "web-error", "/var/log/tomcat9/catalina.2024-01-01.log": "web-error", "/srv/www/a/b/error_log": "web-error", "/var/log/squid/access.log": "squid", "/var/log/squid/cache.log.2.gz": "squid",
