@@ -96,8 +96,11 @@ var noLogin = []string{"nologin", "false", "true", "sync", "shutdown", "halt", "
 // canLogIn reports whether the account's shell lets somebody in. An empty field
 // stands for /bin/sh, as passwd(5) says. Whether a password or a key does is not
 // looked at.
-func canLogIn(a *host.Account) bool {
-	return !slices.Contains(noLogin, a.Shell[strings.LastIndexByte(a.Shell, '/')+1:])
+func canLogIn(a *host.Account) bool { return lets(a.Shell) }
+
+// lets reports whether a shell lets somebody in.
+func lets(shell string) bool {
+	return !slices.Contains(noLogin, shell[strings.LastIndexByte(shell, '/')+1:])
 }
 
 func (f *imageFacts) writeText(o *output, zone *time.Location) error {

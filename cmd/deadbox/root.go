@@ -73,8 +73,12 @@ Data goes to standard output, messages for people to standard error.` +
 		newInvestigateCommand(a),
 		newArtifactsCommand(a),
 		newHistoryCommand(a),
+		newLoginsCommand(a),
 		newLogsCommand(a),
+		newAccountsCommand(a),
+		newAutostartCommand(a),
 		newPackagesCommand(a),
+		newWebCommand(a),
 		newVersionCommand(a),
 	)
 	return root

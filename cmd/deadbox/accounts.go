@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"deadbox/report"
+	"deadbox/timeline"
+)
+
+// accountKinds are the extractors of accounts and of what they may do.
+var accountKinds = []string{"accounts", "groups", "authorized-keys", "sudo-rules", "doas-rules", "lastlog", "lastlog2", "utmp", "wtmpdb"}
+
+type accountsOptions struct {
+	recordOptions
+	all bool
+}
+
+func newAccountsCommand(a *app) *cobra.Command {
+	var opts accountsOptions
+	cmd := &cobra.Command{
+		Use:   "accounts SOURCE...",
+		Short: "List the accounts: their rights, keys, passwords' state, last login",
+		Long: `List the accounts that can log in, and those that are out of the ordinary: uid,
+groups, shell, the state of the password and when it was set (never its hash),
+keys that let in, what sudo allows, the last login.
+
+An account can log in if it has a shell, and a password or a key. --all lists the
+others too. In the other formats every account is a record, with its groups,
+keys, sudo and last_login added to its fields.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+		Example: `  deadbox accounts disk.dd
+  deadbox accounts disk.dd --all
+  deadbox accounts disk.dd --format jsonl`,
+		Args: sourceArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runAccounts(cmd.Context(), a, &opts, args) },
+	}
+	cmd.Flags().BoolVar(&opts.all, "all", false, "text: list the accounts that cannot log in as well")
+	opts.addFlags(cmd, false)
+	return cmd
+}
+
+// person is an account with what other files say of it.
+type person struct {
+	rec       timeline.Record
+	groups    []string
+	keys      []string
+	sudo      []string
+	lastLogin time.Time
+	lastFrom  string
+}
+
+func (p *person) canLogIn() bool {
+	f := p.rec.Fields
+	if !lets(f["shell"]) {
+		return false
+	}
+	return f["password"] == "set" || f["password"] == "empty" || len(p.keys) > 0
+}
+
+// odd says what is out of the ordinary with the account itself.
+func (p *person) odd() []string {
+	f := p.rec.Fields
+	var out []string
+	if f["uid"] == "0" && f["account"] != "root" {
+		out = append(out, "uid 0")
+	}
+	if f["password"] == "empty" {
+		out = append(out, "no password needed")
+	}
+	if id, err := strconv.ParseUint(f["uid"], 10, 32); err == nil && id != 0 && id < 1000 && p.canLogIn() {
+		out = append(out, "system account that can log in")
+	}
+	if !lets(f["shell"]) && len(p.keys) > 0 {
+		out = append(out, "keys but no shell")
+	}
+	if o := f["only_in"]; o != "" {
+		out = append(out, "only in "+o)
+	}
+	return out
+}
+
+func runAccounts(ctx context.Context, a *app, opts *accountsOptions, sources []string) error {
+	list, err := extractorsOf(accountKinds)
+	if err != nil {
+		return err
+	}
+	return a.withRecords(ctx, &opts.recordOptions, sources, func(r *recorder) error {
+		people, err := r.people(list)
+		if err != nil {
+			return err
+		}
+		if r.o.format == formatText && !opts.full {
+			return r.writePeople(people, opts.all)
+		}
+		for _, p := range people {
+			if err := r.write(p.record()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// people joins what the extractors say of each account, in the order of
+// passwd.
+func (r *recorder) people(list []*timeline.Extractor) ([]*person, error) {
+	var people []*person
+	byName := map[string]*person{}
+	byGroup := map[string][]string{} // names of groups by number
+	var rest []timeline.Record
+	for rec := range r.records(list) {
+		f := rec.Fields
+		switch rec.Kind {
+		case timeline.KindAccount:
+			p := &person{rec: *rec}
+			people = append(people, p)
+			if byName[f["account"]] == nil {
+				byName[f["account"]] = p
+			}
+		case timeline.KindGroup:
+			byGroup[f["gid"]] = append(byGroup[f["gid"]], f["group"])
+			rest = append(rest, *rec)
+		case timeline.KindLogin:
+			if f["action"] == "login" && len(rec.Stamps) > 0 {
+				rest = append(rest, *rec)
+			}
+		default:
+			rest = append(rest, *rec)
+		}
+	}
+	for _, p := range people {
+		p.groups = append(p.groups, byGroup[p.rec.Fields["gid"]]...)
+	}
+	for i := range rest {
+		rec := &rest[i]
+		f := rec.Fields
+		p := byName[f["account"]]
+		switch {
+		case rec.Kind == timeline.KindGroup:
+			for m := range strings.SplitSeq(f["members"], ",") {
+				if p := byName[m]; p != nil && !slices.Contains(p.groups, f["group"]) {
+					p.groups = append(p.groups, f["group"])
+				}
+			}
+		case rec.Kind == timeline.KindAuthorizedKey && p != nil:
+			p.keys = append(p.keys, cmp.Or(f["comment"], f["fingerprint"], "?"))
+		case rec.Kind == timeline.KindLogin && p != nil:
+			if t := rec.Stamps[0].When; t.After(p.lastLogin) {
+				p.lastLogin, p.lastFrom = t, cmp.Or(f["address"], f["remote_host"], f["tty"])
+			}
+		case f["name"] == "sudo-rule" || f["name"] == "doas-rule":
+			r.grant(people, f)
+		}
+	}
+	return people, r.ctx.Err()
+}
+
+// grant gives a rule of sudo to the accounts that it is for.
+func (r *recorder) grant(people []*person, f map[string]string) {
+	if f["action"] == "deny" {
+		return
+	}
+	what := cmp.Or(f["command"], "ALL") + " as " + cmp.Or(f["target"], "root")
+	if f["nopasswd"] == "yes" {
+		what += " without a password"
+	}
+	for _, p := range people {
+		a := p.rec.Fields
+		if f["account"] != "" && (f["account"] == a["account"] || f["account"] == "ALL") || f["group"] != "" && slices.Contains(p.groups, f["group"]) || f["uid"] != "" && f["uid"] == a["uid"] {
+			if !slices.Contains(p.sudo, what) {
+				p.sudo = append(p.sudo, what)
+			}
+		}
+	}
+}
+
+// record is the account with what was joined to it.
+func (p *person) record() *timeline.Record {
+	f := p.rec.Fields
+	for name, list := range map[string][]string{"groups": p.groups, "keys": p.keys, "sudo": p.sudo, "odd": p.odd()} {
+		if len(list) > 0 {
+			f[name] = strings.Join(list, ", ")
+		}
+	}
+	if !p.lastLogin.IsZero() {
+		f["last_login"] = p.lastLogin.Format(time.RFC3339)
+		f["last_login_from"] = p.lastFrom
+	}
+	f["can_log_in"] = strconv.FormatBool(p.canLogIn())
+	return &p.rec
+}
+
+func (r *recorder) writePeople(people []*person, all bool) error {
+	if len(people) == 0 {
+		return r.nothing("no accounts were found")
+	}
+	t := table{head: []string{"ACCOUNT", "UID", "SHELL", "PASSWORD", "SET ON", "GROUPS", "KEYS", "SUDO", "LAST LOGIN", "FROM", "ODD"}, right: []int{1}}
+	left := 0
+	for _, p := range people {
+		odd := p.odd()
+		if !all && !p.canLogIn() && len(odd) == 0 && p.rec.Fields["uid"] != "0" {
+			left++
+			continue
+		}
+		f := p.rec.Fields
+		password := f["password"]
+		if f["hash_kind"] != "" {
+			password += ", " + f["hash_kind"]
+		}
+		last := ""
+		if !p.lastLogin.IsZero() {
+			last = report.TimeIn(p.lastLogin, r.zone)
+		}
+		t.add(f["account"], f["uid"], f["shell"], password, f["last_changed"], strings.Join(p.groups, ","), report.Cut(strings.Join(p.keys, ", "), 80),
+			report.Cut(strings.Join(p.sudo, "; "), 80), last, p.lastFrom, strings.Join(odd, ", "))
+	}
+	if err := t.write(r.o); err != nil {
+		return err
+	}
+	if left > 0 {
+		fmt.Fprintf(r.o, "\n%s that cannot log in: --all lists them.\n", plural(left, "more account", "more accounts"))
+	}
+	return nil
+}
