@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +33,15 @@ START, END and SECTORS count sectors, as The Sleuth Kit's option -o wants them;
 OFFSET counts bytes from the start of the image, and is what --volume @OFFSET
 takes. The slot is the stable name of a volume, for --volume and in reports.
 
+Volumes of LVM2 and arrays of Linux md are put together of the images that are
+given, and listed after the partitions, group by group: the members, the volumes
+(those that were deleted and can still be read, too), where each stands,
+and the older states of LVM2's metadata. The JSON lines of groups, which have
+"members", follow those of volumes.
+
 The Sleuth Kit's cousin is mmls.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox volumes disk.dd
+  deadbox volumes sda.dd sdb.dd
   deadbox volumes --format jsonl disk.dd`,
 		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runVolumes(cmd.Context(), a, &opts, args) },
@@ -54,6 +61,14 @@ func runVolumes(ctx context.Context, a *app, opts *volumesOptions, images []stri
 		if o.format == formatJSONL {
 			for _, v := range ev.volumes() {
 				if err := o.json(ev.volumeJSON(v)); err != nil {
+					return err
+				}
+			}
+			if ev.composed == nil {
+				return nil
+			}
+			for i := range ev.composed.Groups {
+				if err := o.json(groupJSON(&ev.composed.Groups[i])); err != nil {
 					return err
 				}
 			}
@@ -107,66 +122,166 @@ func (ev *evidence) writeVolumes(o *output, d *piece) error {
 	return t.write(o)
 }
 
-// writeComposed lists the volumes that are composed of others, and where they
-// stand.
+// writeComposed lists the volumes that are composed of others, group by group.
 func (ev *evidence) writeComposed(o *output) error {
-	if ev.composed == nil || len(ev.composed.Groups) == 0 {
+	if ev.composed == nil {
 		return nil
 	}
-	o.WriteString("\n" + o.paint(colorBold, "Composed volumes") + "\n\n")
-	t := table{head: []string{"#", "SLOT", "SIZE", "TYPE", "HOLDS", "LABEL", "UUID", "STANDS IN"}, right: []int{0, 2}}
-	for _, v := range ev.composedVolumes() {
-		t.add(fmt.Sprint(v.Index), v.Slot, report.Bytes(v.Length), v.Type, ev.holds(diskVolume{nil, v}), labelOf(v), uuidOf(v), ev.standsIn(v))
+	for i := range ev.composed.Groups {
+		if err := ev.writeGroup(o, &ev.composed.Groups[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ev *evidence) writeGroup(o *output, g *volume.Group) error {
+	what := "volume group of LVM2"
+	if g.Kind == "md" {
+		what = "Linux md " + g.Level
+	}
+	if g.Removed {
+		what += ", removed"
+	}
+	fmt.Fprintf(o, "\n%s: %s, %s\n\n", o.paint(colorBold, report.Text(g.Slot)), report.Text(what), report.Text(g.UUID))
+	t := table{head: []string{"MEMBER", "VOLUME", "STATE", "SIZE", "LAST SEEN AS", "UUID"}, right: []int{3}}
+	for _, m := range g.Members {
+		size := ""
+		if m.Length > 0 {
+			size = report.Bytes(m.Length)
+		}
+		t.add(m.Role, m.Slot, m.State, size, m.Device, m.UUID)
 	}
 	if err := t.write(o); err != nil {
 		return err
 	}
-	o.WriteString("\n")
-	t = table{head: []string{"GROUP", "KIND", "MEMBER", "VOLUME", "STATE", "SIZE"}, right: []int{5}}
-	for i := range ev.composed.Groups {
-		g := &ev.composed.Groups[i]
-		kind := g.Kind
-		if g.Level != "" {
-			kind += " " + g.Level
+	volumes := table{head: []string{"#", "SLOT", "SIZE", "TYPE", "HOLDS", "LABEL", "UUID"}, right: []int{0, 2}}
+	parts := table{head: []string{"SLOT", "FROM", "SIZE", "IN", "AT", "AS"}, right: []int{1, 2, 4}}
+	for _, v := range ev.composedVolumes() {
+		if v.Group != g.Slot {
+			continue
 		}
-		if g.Removed {
-			kind += " (removed)"
+		volumes.add(fmt.Sprint(v.Index), v.Slot, report.Bytes(v.Length), v.Type, ev.holds(diskVolume{nil, v}), labelOf(v), uuidOf(v))
+		if strings.Contains(strings.TrimPrefix(v.Slot, g.Slot+"/"), "/") {
+			continue // a partition of a volume, which stands in that
 		}
-		for _, m := range g.Members {
-			t.add(g.Slot, kind, m.Role, orElse(m.Slot, orElse(m.Device, m.UUID)), m.State, report.Bytes(m.Length))
+		ev.addParts(&parts, v)
+	}
+	for _, t := range []*table{&volumes, &parts} {
+		if len(t.rows) == 0 {
+			continue
+		}
+		o.WriteByte('\n')
+		if err := t.write(o); err != nil {
+			return err
 		}
 	}
-	return t.write(o)
+	return writeGenerations(o, g)
 }
 
-// maxStands bounds how many places are named of one volume.
-const maxStands = 4
+// maxShownParts bounds the parts of one volume that the text shows.
+const maxShownParts = 8
 
-// standsIn says on which partitions a composed volume lies.
-func (ev *evidence) standsIn(v *volume.Volume) string {
-	var out []string
-	for i := range v.Parts {
-		p := &v.Parts[i]
-		s := "(missing)"
-		for _, d := range ev.disks {
-			if d.image == nil || p.Image != d.name {
+// addParts lists where a volume stands.
+func (ev *evidence) addParts(t *table, v *volume.Volume) {
+	for i, p := range v.Parts {
+		if i == maxShownParts && len(v.Parts) > maxShownParts+1 {
+			t.add(v.Slot, "...", "", fmt.Sprintf("%d more", len(v.Parts)-i), "", "")
+			return
+		}
+		as := ""
+		switch {
+		case p.Copy > 0:
+			as = fmt.Sprintf("copy %d", p.Copy+1)
+		case p.Stripe > 0:
+			as = "stripes of " + report.Bytes(p.Stripe)
+		}
+		in, at := "missing", ""
+		if p.Disk >= 0 {
+			in, at = ev.slotAt(&p), fmt.Sprint(p.Offset)
+		}
+		t.add(v.Slot, fmt.Sprint(p.Logical), report.Bytes(p.Length), in, at, as)
+	}
+}
+
+// slotAt names the partition that a part lies on.
+func (ev *evidence) slotAt(p *volume.Part) string {
+	for _, d := range ev.disks {
+		if d.image == nil || d.name != p.Image {
+			continue
+		}
+		for i := range d.layout.Volumes {
+			if v := &d.layout.Volumes[i]; !v.Container && v.Offset <= p.Offset && p.Offset < v.Offset+v.Length {
+				return v.Slot
+			}
+		}
+	}
+	return p.Image
+}
+
+// maxShownGenerations bounds the states of a group's metadata that the text
+// shows: the last of those that change its volumes.
+const maxShownGenerations = 12
+
+// writeGenerations lists in short what the group's older metadata tell.
+func writeGenerations(o *output, g *volume.Group) error {
+	if len(g.Generations) < 2 {
+		return nil
+	}
+	t := table{head: []string{"STATE", "WRITTEN (UTC)", "ON", "VOLUMES", "CHANGE", "BY"}, right: []int{0, 3}}
+	before := map[string]string{}
+	for i := range g.Generations {
+		n := &g.Generations[i]
+		now := map[string]string{}
+		var change []string
+		for _, v := range n.Volumes {
+			if !v.Visible {
 				continue
 			}
-			s = d.name
-			for j := range d.layout.Volumes {
-				if w := &d.layout.Volumes[j]; !w.Container && w.Offset <= p.Offset && p.Offset < w.Offset+w.Length {
-					s = w.Slot
+			now[v.UUID] = v.Name
+			switch old, ok := before[v.UUID]; {
+			case !ok && i > 0:
+				change = append(change, "+"+v.Name)
+			case ok && old != v.Name:
+				change = append(change, old+"="+v.Name)
+			}
+		}
+		if i > 0 {
+			for _, v := range g.Generations[i-1].Volumes {
+				if _, ok := now[v.UUID]; v.Visible && !ok && n.Whole {
+					change = append(change, "-"+v.Name)
 				}
 			}
 		}
-		if !slices.Contains(out, s) {
-			if len(out) == maxStands {
-				return strings.Join(out, ", ") + ", ..."
-			}
-			out = append(out, s)
+		before = now
+		when := ""
+		if !n.Time.IsZero() {
+			when = n.Time.Format(time.DateTime)
+		}
+		if !n.Whole {
+			change = append(change, "(overwritten in part)")
+		}
+		if len(change) > 0 || n.Current {
+			t.add(fmt.Sprint(n.Seqno), when, n.Host, fmt.Sprint(len(now)), strings.Join(change, " "), commandOf(n.Description))
 		}
 	}
-	return strings.Join(out, ", ")
+	if len(t.rows) > maxShownGenerations {
+		t.rows = t.rows[len(t.rows)-maxShownGenerations:]
+	}
+	fmt.Fprintf(o, "\nThe metadata stand in %d states; those that change volumes%s:\n\n", len(g.Generations), map[bool]string{true: ", the last", false: ""}[len(t.rows) == maxShownGenerations])
+	return t.write(o)
+}
+
+// commandOf is the command in a description of LVM2's metadata: "Write from
+// lvcreate -n root vg0.", "Created *after* executing 'lvcreate -n root vg0'".
+func commandOf(description string) string {
+	if _, s, ok := strings.Cut(description, " executing '"); ok {
+		return strings.TrimSuffix(s, "'")
+	}
+	if prefix, s, ok := strings.Cut(description, " from "); ok && strings.HasPrefix(prefix, "Write") {
+		return strings.TrimSuffix(s, ".")
+	}
+	return description
 }
 
 // labelOf and uuidOf are what the volume is called by what is on it, else by
@@ -257,6 +372,87 @@ func (ev *evidence) volumeJSON(v diskVolume) jsonVolume {
 	}
 	if err := ev.failed[v.Slot]; err != nil {
 		j.Error = text(err.Error())
+	}
+	return j
+}
+
+// jsonGroup is a volume group of LVM2 or an array of md, after the volumes.
+type jsonGroup struct {
+	Group       string           `json:"group"`
+	Kind        string           `json:"kind"`
+	Name        text             `json:"name"`
+	UUID        text             `json:"uuid"`
+	Level       string           `json:"level,omitempty"`
+	Removed     bool             `json:"removed,omitempty"`
+	Members     []jsonMember     `json:"members"`
+	Generations []jsonGeneration `json:"generations,omitempty"`
+	Notes       []text           `json:"notes,omitempty"`
+}
+
+type jsonMember struct {
+	Role   text   `json:"role"`
+	State  string `json:"state"`
+	Image  text   `json:"image,omitempty"`
+	Slot   text   `json:"slot,omitempty"`
+	UUID   text   `json:"uuid,omitempty"`
+	Device text   `json:"device,omitempty"`
+	Length int64  `json:"length,omitempty"`
+}
+
+// jsonGeneration is a state of a group's metadata.
+type jsonGeneration struct {
+	Seqno       int64                  `json:"seqno"`
+	Written     string                 `json:"written,omitempty"`
+	Host        text                   `json:"host,omitempty"`
+	Description text                   `json:"description,omitempty"`
+	Current     bool                   `json:"current"`
+	Whole       bool                   `json:"whole"`
+	Places      []jsonPlace            `json:"places"`
+	Volumes     []jsonGenerationVolume `json:"volumes"`
+}
+
+type jsonPlace struct {
+	Image  text  `json:"image"`
+	Offset int64 `json:"offset"`
+	Length int64 `json:"length"`
+}
+
+type jsonGenerationVolume struct {
+	Name    text   `json:"name"`
+	UUID    text   `json:"uuid"`
+	Kind    text   `json:"kind"`
+	Size    int64  `json:"size"`
+	Created string `json:"created,omitempty"`
+	Host    text   `json:"host,omitempty"`
+	Visible bool   `json:"visible"`
+}
+
+func groupJSON(g *volume.Group) jsonGroup {
+	stamp := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339)
+	}
+	j := jsonGroup{Group: g.Slot, Kind: g.Kind, Name: text(g.Name), UUID: text(g.UUID), Level: g.Level, Removed: g.Removed, Members: []jsonMember{}}
+	for _, m := range g.Members {
+		j.Members = append(j.Members, jsonMember{text(m.Role), m.State, text(m.Image), text(m.Slot), text(m.UUID), text(m.Device), m.Length})
+	}
+	for _, n := range g.Generations {
+		k := jsonGeneration{
+			Seqno: n.Seqno, Written: stamp(n.Time), Host: text(n.Host), Description: text(n.Description), Current: n.Current, Whole: n.Whole,
+			Places: []jsonPlace{}, Volumes: []jsonGenerationVolume{},
+		}
+		for _, p := range n.Places {
+			k.Places = append(k.Places, jsonPlace{text(p.Image), p.Offset, p.Length})
+		}
+		for _, v := range n.Volumes {
+			k.Volumes = append(k.Volumes, jsonGenerationVolume{text(v.Name), text(v.UUID), text(v.Kind), v.Size, stamp(v.Created), text(v.Host), v.Visible})
+		}
+		j.Generations = append(j.Generations, k)
+	}
+	for _, n := range g.Notes {
+		j.Notes = append(j.Notes, text(n))
 	}
 	return j
 }

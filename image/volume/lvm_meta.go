@@ -56,7 +56,16 @@ type lvmLV struct {
 	extents  int64
 }
 
-func (l *lvmLV) visible() bool { return slices.Contains(l.status, "VISIBLE") }
+// visible reports whether the volume is one of its own, and not a part of
+// another, as which it may be in sight for a moment while that is made.
+func (l *lvmLV) visible() bool {
+	return slices.Contains(l.status, "VISIBLE") && !slices.ContainsFunc(reservedNames, func(s string) bool { return strings.Contains(l.name, s) })
+}
+
+// reservedNames are in the names of volumes that are parts of others, and of no
+// others: lib/misc/lvm-string.c of LVM2.
+var reservedNames = []string{"_cdata", "_cmeta", "_corig", "_cpool", "_cvol", "_wcorig", "_mimage", "_mlog", "_rimage", "_rmeta", "_tdata", "_tmeta",
+	"_vdata", "_vorigin", "_iorig", "_imeta", "_pmspare"}
 
 // kind names what the volume is, by its first segment.
 func (l *lvmLV) kind() string {
@@ -257,10 +266,19 @@ func (g *lvmGroup) generation(c *composer) Generation {
 		}
 		out.Places = append(out.Places, p)
 	}
+	stores := map[string]bool{}
+	for i := range g.lvs {
+		for _, s := range g.lvs[i].segments {
+			if s.kind == "snapshot" {
+				stores[s.node.text("cow_store")] = true
+			}
+		}
+	}
 	for i := range g.lvs {
 		l := &g.lvs[i]
+		visible := l.kind() != "snapshot" && (l.visible() || stores[l.name])
 		out.Volumes = append(out.Volumes, GenerationVolume{
-			Name: l.name, UUID: dashed(l.id), Kind: l.kind(), Size: l.extents * g.extent, Created: l.created, Host: l.host, Visible: l.visible(),
+			Name: l.name, UUID: dashed(l.id), Kind: l.kind(), Size: l.extents * g.extent, Created: l.created, Host: l.host, Visible: visible,
 		})
 	}
 	return out

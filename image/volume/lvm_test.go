@@ -431,3 +431,36 @@ func FuzzMD(f *testing.F) {
 		}
 	})
 }
+
+// TestLVMExt4 scatters a real file system over two physical volumes.
+func TestLVMExt4(t *testing.T) {
+	path := blank(t, 1<<20)
+	run(t, filepath.Dir(path), "mke2fs", "-q", "-F", "-t", "ext4", "-b", "1024", "-L", "scattered", path)
+	fs, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, q := id32("s"), id32("t")
+	text := vgMetadata("vg0", id32("g"), 1, []string{p, q}, "root linear pv1:7+1;striped pv0:3+5 pv1:9+5;linear pv0:0+2;linear pv0:14+1;linear pv1:0+2")
+	disks := [][]byte{lvmDisk(t, p, 1<<20, 32<<10, 512, true, text), lvmDisk(t, q, 1<<20, 32<<10, 512, true, text)}
+	put := func(disk, extent int, b []byte) { copy(disks[disk][64<<10+extent*testExtent:], b) }
+	const e = testExtent
+	put(1, 7, fs[:e])
+	const stripe = 16 << 10
+	for i := range 10 * e / stripe {
+		at := disks[i%2][64<<10+[]int{3, 9}[i%2]*e+i/2*stripe:]
+		copy(at, fs[e+i*stripe:e+(i+1)*stripe])
+	}
+	put(0, 0, fs[11*e:13*e])
+	put(0, 14, fs[13*e:14*e])
+	put(1, 0, fs[14*e:])
+	c := compose(t, disks...)
+	v := volumeOf(t, c, "lvm:vg0/root")
+	got := make([]byte, v.Length)
+	if _, err := v.Reader(nil).ReadAt(got, 0); err != nil || !bytes.Equal(got, fs) {
+		t.Errorf("not the file system that was written: %v", err)
+	}
+	if v.Found.Kind != "ext4" || v.Found.Label != "scattered" || len(v.Parts) != 6 {
+		t.Errorf("%+v", v)
+	}
+}
