@@ -532,3 +532,22 @@ func FuzzSchema(f *testing.F) {
 		}
 	})
 }
+
+// TestShared reads databases of other programs that the workspace holds.
+func TestShared(t *testing.T) {
+	packed := "../../../shared/data/pkgdb/cbl-mariner-2.0-rpmdb.sqlite.xz"
+	if _, err := os.Stat(packed); err != nil {
+		t.Skip("no shared data")
+	}
+	data, err := exec.Command("xz", "-dc", packed).Output()
+	if err != nil {
+		t.Skip("xz: ", err)
+	}
+	file := filepath.Join(t.TempDir(), "rpmdb.sqlite")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rows := compare(t, file, open(t, data, nil)); rows < 100 {
+		t.Errorf("%d rows", rows)
+	}
+}
