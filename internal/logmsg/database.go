@@ -22,23 +22,23 @@ func mysql(text string, f fields) string {
 			f["account"] = rest[:i]
 			address, more, _ := strings.Cut(rest[i+3:], "'")
 			put(f, "address", PlainAddress(address))
-			if using, _, ok := between(more, "(using password: ", ")"); ok {
+			if using, _, ok := enclosed(more, "(using password: ", ")"); ok {
 				f["reason"] = "using password: " + using
 			}
-			if db, _, ok := between(more, " to database '", "'"); ok {
+			if db, _, ok := enclosed(more, " to database '", "'"); ok {
 				f["database"] = db
 			}
 		}
 		return "login-failed"
 	case strings.Contains(text, ": ready for connections"), strings.Contains(text, "ready for connections."):
-		if v, _, ok := between(text, "Version: '", "'"); ok {
+		if v, _, ok := enclosed(text, "Version: '", "'"); ok {
 			f["version"] = v
 		}
 		return "service-started"
 	case strings.Contains(text, "Aborted connection "):
 		_, rest, _ := strings.Cut(text, "Aborted connection ")
 		for _, v := range [...][2]string{{"account", "user: '"}, {"address", "host: '"}, {"database", "db: '"}} {
-			if value, _, ok := between(rest, v[1], "'"); ok && value != "unconnected" {
+			if value, _, ok := enclosed(rest, v[1], "'"); ok && value != "unconnected" {
 				f[v[0]] = value
 			}
 		}
@@ -63,7 +63,7 @@ func postgres(text string, f fields) string {
 	}
 	switch {
 	case strings.Contains(text, "no pg_hba.conf entry for host \""):
-		if v, rest, ok := between(text, "for host \"", "\""); ok {
+		if v, rest, ok := enclosed(text, "for host \"", "\""); ok {
 			f["address"] = v
 			postgresNames(rest, f)
 		}
@@ -77,7 +77,7 @@ func postgres(text string, f fields) string {
 		put(f, "port", strings.TrimPrefix(rest, "port="))
 		return "connection"
 	case strings.Contains(text, "connection authenticated: identity="):
-		if v, rest, ok := between(text, "identity=\"", "\""); ok {
+		if v, rest, ok := enclosed(text, "identity=\"", "\""); ok {
 			f["identity"] = v
 			f["method"], _, _ = strings.Cut(strings.TrimPrefix(rest, " method="), " ")
 		}
@@ -93,7 +93,7 @@ func postgres(text string, f fields) string {
 		}
 		return "disconnected"
 	case strings.Contains(text, "role \"") && strings.Contains(text, "\" does not exist"):
-		f["account"], _, _ = between(text, "role \"", "\"")
+		f["account"], _, _ = enclosed(text, "role \"", "\"")
 		f["reason"] = "no such role"
 		return "login-failed"
 	case strings.Contains(text, "database system is ready to accept connections"):
@@ -106,10 +106,10 @@ func postgres(text string, f fields) string {
 
 // postgresNames reads `user "alice", database "shop"`.
 func postgresNames(rest string, f fields) {
-	if v, _, ok := between(rest, "user \"", "\""); ok {
+	if v, _, ok := enclosed(rest, "user \"", "\""); ok {
 		f["account"] = v
 	}
-	if v, _, ok := between(rest, "database \"", "\""); ok {
+	if v, _, ok := enclosed(rest, "database \"", "\""); ok {
 		f["database"] = v
 	}
 }

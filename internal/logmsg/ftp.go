@@ -225,7 +225,7 @@ func sftp(text string, f fields) string {
 		}
 		return "sftp-closed"
 	case "open", "close", "remove", "mkdir", "rmdir", "opendir", "set", "forced":
-		path, after, ok := between(rest, `"`, `"`)
+		path, after, ok := enclosed(rest, `"`, `"`)
 		if !ok {
 			return ""
 		}

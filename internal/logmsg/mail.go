@@ -390,7 +390,7 @@ func dovecot(text string, f fields) string {
 		return ""
 	}
 	// "imap(alice)<1234><session>: ...", "lda(alice): ..."
-	account, more, ok := between(service, "(", ")")
+	account, more, ok := enclosed(service, "(", ")")
 	if !ok {
 		return ""
 	}

@@ -76,8 +76,8 @@ func kindOf(program string) string {
 	return ""
 }
 
-// between gives what stands between two marks, and what follows the second.
-func between(s, open, closing string) (inner, rest string, ok bool) {
+// enclosed gives what stands between two marks, and what follows the second.
+func enclosed(s, open, closing string) (inner, rest string, ok bool) {
 	_, s, ok = strings.Cut(s, open)
 	if !ok {
 		return "", "", false
