@@ -22,7 +22,6 @@ type nginxReader struct {
 type nginxContext struct {
 	site     int // index; -1 outside of all
 	location string
-	mail     bool
 }
 
 func nginx(t Tree, main string) Config {

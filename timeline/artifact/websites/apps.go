@@ -393,7 +393,7 @@ func header(b []byte, key string) (value string, at, n, line int) {
 		from = i + len(key)
 		// Only a comment's decoration may stand before it.
 		start := bytes.LastIndexByte(b[:i], '\n') + 1
-		if strings.Trim(string(b[start:i]), " \t/*#@<?php") != "" {
+		if strings.Trim(string(b[start:i]), " \t/*#@<?ph") != "" {
 			continue
 		}
 		rest, _, _ := bytes.Cut(b[from:], []byte("\n"))
