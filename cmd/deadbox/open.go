@@ -403,7 +403,11 @@ func (ev *evidence) structureProblems(only ...*host.Mount) []error {
 		out = append(out, ev.composed.Damage...)
 	}
 	for _, v := range ev.volumes() {
-		if v.Missing > 0 {
+		chosen := len(only) == 0 || slices.ContainsFunc(only, func(m *host.Mount) bool { return m.Volume.Slot == v.Slot })
+		switch {
+		case v.Missing > 0 && v.Composed() && chosen:
+			out = append(out, &volumeError{v.Slot, fmt.Errorf("%d bytes of it lie on members that are missing", v.Missing)})
+		case v.Missing > 0 && !v.Composed():
 			out = append(out, &volumeError{v.Slot, fmt.Errorf("its last %d bytes lie past the end of the image", v.Missing)})
 		}
 		if err := ev.failed[v.Slot]; err != nil && len(only) == 0 {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -138,7 +139,52 @@ func refuseEvidence(path string, evidence []string) error {
 			return err
 		}
 	}
+	if err := refuseWithin(path, evidence); err != nil {
+		return err
+	}
 	return refuseSameDevice(path, evidence)
+}
+
+// refuseWithin gives an error if a path, which need not exist, lies in a
+// directory that is evidence.
+func refuseWithin(path string, evidence []string) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil // writing to it will fail
+	}
+	for _, e := range evidence {
+		dir, err := os.Stat(e)
+		if err != nil || !dir.IsDir() {
+			continue
+		}
+		// The part that exists may be a link: every directory above is looked at by
+		// what it is, not by its name.
+		at := abs
+		if real, err := filepath.EvalSymlinks(existing(abs)); err == nil {
+			at = real
+		}
+		for {
+			if info, err := os.Stat(at); err == nil && os.SameFile(info, dir) {
+				return usagef("%s lies in %s, which is the evidence and never written", path, e)
+			}
+			up := filepath.Dir(at)
+			if up == at {
+				break
+			}
+			at = up
+		}
+	}
+	return nil
+}
+
+// existing is the part of a path that exists.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || filepath.Dir(path) == path {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
 }
 
 func refuseSameFile(path string, info fs.FileInfo, evidence []string) error {

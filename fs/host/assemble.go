@@ -99,6 +99,7 @@ func inspect(i int, s Source) system {
 	sys := system{index: i}
 	one := &Host{Mounts: []*Mount{s.mount("/", "")}}
 	one.setPoints()
+	said := map[string]bool{}
 	for _, p := range rootMarks {
 		_, _, _, err := one.Find(p, p != "/etc")
 		switch {
@@ -108,7 +109,16 @@ func inspect(i int, s Source) system {
 				sys.etc = true
 			}
 		case !errors.Is(err, fs.ErrNotExist):
-			sys.damage = append(sys.damage, one.Mounts[0].pathError(p, 0, err))
+			// All paths may fail for one reason: the root directory.
+			var at *fs.PathError
+			why := err
+			if errors.As(err, &at) {
+				why = at.Err
+			}
+			if !said[why.Error()] {
+				said[why.Error()] = true
+				sys.damage = append(sys.damage, one.Mounts[0].pathError(p, 0, why))
+			}
 		}
 	}
 	// A separate /usr has lib/os-release at its own root, not below usr; its

@@ -72,6 +72,12 @@ func (h *Host) setPoints() {
 			h.above[dir] = true
 		}
 	}
+	for point := range h.binds {
+		for dir := point; dir != "/"; {
+			dir = path.Dir(dir)
+			h.above[dir] = true
+		}
+	}
 	h.known = pathCache{}
 }
 
