@@ -148,6 +148,15 @@ func TestCollectFindings(t *testing.T) {
 		}
 	}
 	var o, e bytes.Buffer
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(tree, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, inside := range []string{filepath.Join(tree, "x.tar.gz"), filepath.Join(tree, "etc", "x.tar.gz"), filepath.Join(link, "dev", ".x", "x.tar.gz")} {
+		if code := run([]string{"collect", tree, "-o", inside}, strings.NewReader(""), &o, &e); code != exitUsage {
+			t.Fatalf("%s, which lies in the evidence, was written: exit code %d\n%s", inside, code, e.String())
+		}
+	}
 	if code := run([]string{"collect", tree, "-o", filepath.Join(dir, "x.tar.gz"), "--rootkits"}, strings.NewReader(""), &o, &e); code != exitFindings {
 		t.Fatalf("exit code %d\n%s", code, e.String())
 	}
