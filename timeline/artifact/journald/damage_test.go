@@ -418,6 +418,33 @@ func TestLongPayload(t *testing.T) {
 	}
 }
 
+// TestOnePayload has entries without end that all name one packed payload: what
+// they come to is bounded, and none of them is lost.
+func TestOnePayload(t *testing.T) {
+	w := builder{t: t, keyed: true, pack: objectZSTD}
+	b := w.build([][]string{{"MESSAGE=" + strings.Repeat("x", maxPayload-8)}}, 8)
+	entry := bytes.Clone(b[w.entries[0]:][:entryHeader+16])
+	const n = 2000
+	for range n {
+		b = append(b, entry...)
+	}
+	records, large, over := 0, 0, 0
+	for r, err := range Extractor.Run(context.Background(), source(b)) {
+		if err != nil {
+			if errors.Is(err, errBudget) {
+				over++
+			}
+			continue
+		}
+		if records++; len(r.Fields["message"]) > 0 {
+			large++
+		}
+	}
+	if records != n+1 || over != 1 || large < 10 || large > n/2 {
+		t.Errorf("%d entries, %d with a message, %d errors", records, large, over)
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	for _, pack := range []uint8{0, objectXZ, objectLZ4, objectZSTD} {
 		w := builder{t: f, pack: pack, compact: pack == objectLZ4, keyed: pack != 0}

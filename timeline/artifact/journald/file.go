@@ -21,6 +21,8 @@ const (
 	payloadFree   = 1 << 30
 	// cacheBits and cacheValue bound the memory for shared payloads.
 	cacheBits = 14
+	// unpackCost is how much dearer a byte is that has to be unpacked.
+	unpackCost = 4
 	// maxIgnored is the largest payload of no interest that is compared with its hash.
 	maxIgnored = 64 << 10
 	cacheValue = 1 << 10
@@ -657,6 +659,9 @@ func (j *journal) payload(item uint64, wanted func(name []byte) int) (id int, va
 		whole = n == length
 	} else {
 		n := min(length, maxPackedPayload)
+		if j.budget -= n; j.budget < 0 {
+			return -1, "", at, 0, errBudget
+		}
 		if p, err = j.pages.at(at, int(n)); err != nil {
 			return -1, "", at, 0, err
 		}
@@ -673,9 +678,7 @@ func (j *journal) payload(item uint64, wanted func(name []byte) int) (id int, va
 		}
 		var more bool
 		p, more, err = j.unpack.unpack(flags, packed, maxPayload)
-		if j.budget -= int64(len(p)); j.budget < 0 {
-			return -1, "", at, 0, errBudget
-		}
+		j.budget -= unpackCost * int64(len(p))
 		if err != nil {
 			return -1, "", at, 0, err
 		}

@@ -17,7 +17,7 @@ import (
 // Extractor yields a record for each entry of a journal file.
 var Extractor = timeline.Extractor{
 	Name: "journald",
-	Doc: `Entries of the systemd journal: message, program, pid, uid, gid, auid (who logged in), host, severity, facility, unit, session, owner_uid, boot,
+	Doc: `Entries of the systemd journal: message, program, pid, uid, gid, auid (who logged in), host, severity, facility, unit (the sender's, or the one that systemd speaks of), session, owner_uid, boot,
 transport, seqnum, command (the sender's command line, or the one that the message names), path (the sender's executable), and what
 messages about authentication say, as in auth-log. Records of the kernel's audit have kind audit, and type, serial, account,
 address, tty, op, key, outcome, exe as those of auditd. Entries that no index of the file names have unindexed "true"; those of which a part could not be read have damaged, with the
@@ -258,10 +258,17 @@ func (m *maker) record(e *entry) timeline.Record {
 	put(f, "host", v[fHost])
 	put(f, "severity", name(severities[:], v[fPriority]))
 	put(f, "facility", name(facilities[:], v[fFacility]))
-	put(f, "unit", v[fUnit])
-	put(f, "unit", v[fUserUnit])
-	put(f, "target", v[fAboutUnit])
-	put(f, "target", v[fAboutUserUnit])
+	// systemd names the unit that it speaks of; others speak of themselves.
+	switch {
+	case v[fAboutUnit] != "":
+		f["unit"] = v[fAboutUnit]
+	case v[fAboutUserUnit] != "":
+		f["unit"] = v[fAboutUserUnit]
+	case v[fUnit] != "":
+		put(f, "unit", v[fUnit])
+	default:
+		put(f, "unit", v[fUserUnit])
+	}
 	put(f, "session", v[fSession])
 	put(f, "command", v[fCommand])
 	if rec.Kind != timeline.KindAudit { // there a path is that of a file that was used

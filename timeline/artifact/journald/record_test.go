@@ -38,7 +38,7 @@ func TestRecord(t *testing.T) {
 		{timeline.KindSyslog, "kernel: usb 1-1: new high-speed USB device", map[string]string{"program": "kernel", "transport": "kernel", "severity": "notice", "facility": "kern"},
 			"when the journal took it; the sender's time is 2020-09-13T12:26:40Z"},
 		{timeline.KindAudit, "[900]: USER_LOGIN pid=900 uid=0", map[string]string{"type": "user_login", "action": "login", "op": "login", "serial": "5", "exe": "/usr/sbin/sshd", "account": "bob", "address": "198.51.100.9", "tty": "ssh", "outcome": "failure", "transport": "audit", "pid": "900"}, ""},
-		{timeline.KindSyslog, "systemd[1]: Started backup.service.", map[string]string{"program": "systemd", "pid": "1", "unit": "init.scope", "target": "backup.service", "auid": "1000", "session": "c2", "owner_uid": "1000"}, ""},
+		{timeline.KindSyslog, "systemd[1]: Started backup.service.", map[string]string{"program": "systemd", "pid": "1", "unit": "backup.service", "action": "service-started", "auid": "1000", "session": "c2", "owner_uid": "1000"}, ""},
 		{timeline.KindSyslog, "app: one\ntwo", map[string]string{"program": "app", "severity": "77"}, ""},
 		{timeline.KindSyslog, "silent: ", map[string]string{"program": "silent"}, ""},
 		{timeline.KindAudit, "EXECVE argc=3 a0=\"sh\" a1=\"-c\" a2=6964203B206964", map[string]string{"type": "execve", "action": "executed", "command": "sh -c id ; id", "transport": "audit"}, ""},
