@@ -80,6 +80,9 @@ type Source struct {
 	// Symlink gives a symbolic link itself: its Target and its inode, no Data. It
 	// gives nil if the path is none.
 	Symlink func(path string) *Source
+	// Stat gives the inode of another file, whose content is not looked at; nil if
+	// there is none.
+	Stat func(path string) *filesystem.Inode
 	// Glob lists the server's files that a pattern of path.Match fits, sorted, for
 	// formats that are read together with others: a configuration and what it includes.
 	Glob func(pattern string) []string

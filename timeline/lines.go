@@ -304,7 +304,9 @@ func (r *lineReader) fill() error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	if need := len(r.buf) + readSize; len(r.mem) < need {
+	at := r.off + int64(len(r.buf))
+	want := max(min(int64(readSize), r.src.Size-at), 0)
+	if need := len(r.buf) + int(want); len(r.mem) < need {
 		mem := make([]byte, max(need, 2*len(r.mem)))
 		copy(mem, r.buf)
 		r.mem = mem
@@ -313,8 +315,6 @@ func (r *lineReader) fill() error {
 	}
 	old := len(r.buf)
 	r.buf = r.mem[:old]
-	at := r.off + int64(old)
-	want := min(int64(readSize), r.src.Size-at)
 	if want <= 0 {
 		r.end = true
 		return nil

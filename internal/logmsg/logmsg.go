@@ -45,12 +45,20 @@ func Decode(program, text string, f fields) (action string, auth bool) {
 			return pam(service, rest, f), true
 		}
 	}
+	if strings.HasPrefix(text, "PAM ") && (strings.HasPrefix(text, "PAM unable to dlopen(") || strings.HasPrefix(text, "PAM adding faulty module: ")) {
+		module, ok := inside(text, "dlopen(", ")")
+		if !ok {
+			_, module, _ = strings.Cut(text, "module: ")
+		}
+		put(f, "path", module)
+		return "pam-module-failed", true
+	}
 	switch program {
 	case "sshd", "sshd-session", "sshd-auth":
 		return sshd(text, f), true
 	case "dropbear":
 		return dropbear(text, f), true
-	case "sudo":
+	case "sudo", "sudo-rs":
 		return sudo(text, f), true
 	case "su":
 		return su(text, f), true
@@ -70,9 +78,12 @@ func Decode(program, text string, f fields) (action string, auth bool) {
 		if packet(text, f) {
 			return "packet", false
 		}
-		return kernel(text), false
+		return kernel(text, f), false
 	case "rsyslogd", "syslogd", "syslog-ng", "exiting":
 		return logger(text), false
+	}
+	if action, auth := system(program, text, f); action != "" {
+		return action, auth
 	}
 	return services(whole, text, f)
 }
@@ -212,6 +223,18 @@ func sshd(text string, f fields) string {
 			return "login-accepted"
 		}
 		return "login-failed"
+	case "Postponed", "Partial":
+		method, who, ok := strings.Cut(rest, " for ")
+		account, address, port, after, found := fromPort(" " + who)
+		if !ok || !found {
+			return ""
+		}
+		f["method"] = method
+		putLogin(f, strings.TrimPrefix(account, " "), address, port)
+		if _, key, ok := strings.Cut(after, ": "); ok {
+			sshKey(key, f)
+		}
+		return "login-" + strings.ToLower(word)
 	case "Invalid", "Illegal":
 		who, ok := strings.CutPrefix(rest, "user ")
 		account, address, port, _, found := from(" " + who)
@@ -227,8 +250,16 @@ func sshd(text string, f fields) string {
 				return "connection-closed"
 			}
 		}
-		if who, ok := strings.CutPrefix(rest, "from "); ok && peer(who, f) {
-			return "connection"
+		if who, ok := strings.CutPrefix(rest, "from "); ok {
+			// "192.0.2.1 port 7 on 192.0.2.2 port 22 rdomain """
+			who, local, _ := strings.Cut(who, " on ")
+			if peer(who, f) {
+				address, after, _ := strings.Cut(local, " port ")
+				port, _, _ := strings.Cut(after, " ")
+				put(f, "local_address", address)
+				put(f, "local_port", port)
+				return "connection"
+			}
 		}
 	case "Disconnected":
 		if peer(strings.TrimPrefix(rest, "from "), f) {
@@ -324,6 +355,62 @@ func sshd(text string, f fields) string {
 		}
 		putLogin(f, strings.TrimPrefix(account, " "), address, "")
 		return "session-" + verb
+	case "reverse", "Address", "Nasty":
+		// The name of a peer that does not lead back to its address.
+		address := ""
+		if word == "reverse" {
+			address, _ = inside(rest, "[", "]")
+		} else {
+			address, _, _ = strings.Cut(strings.TrimPrefix(rest, "PTR record "), " ")
+			if i := strings.LastIndex(rest, " for "); word == "Nasty" && i >= 0 {
+				address, _, _ = strings.Cut(rest[i+len(" for "):], ",")
+			}
+		}
+		if looksLikeAddress(address) {
+			f["address"] = PlainAddress(address)
+			return "name-mismatch"
+		}
+	case "Found":
+		// "Found matching RSA key: SHA256:..."
+		if kind, print, ok := strings.Cut(strings.TrimPrefix(rest, "matching "), " key: "); ok {
+			f["key_type"] = kind
+			print, _, _ = strings.Cut(print, " ")
+			put(f, "fingerprint", strings.TrimPrefix(print, "MD5:"))
+			return "key-accepted"
+		}
+	case "Access":
+		if who, ok := inside(rest, "denied for user ", " by "); ok {
+			f["account"] = who
+			_, f["reason"], _ = strings.Cut(rest, " by ")
+			return "login-denied"
+		}
+	case "Closing":
+		if who, ok := strings.CutPrefix(rest, "connection to "); ok && peer(who, f) {
+			return "disconnected"
+		}
+	case "Bind":
+		if strings.HasPrefix(rest, "to port ") {
+			f["port"], _ = inside(rest, "to port ", " ")
+			_, f["reason"], _ = strings.Cut(rest, " failed: ")
+			return "service-failed"
+		}
+	case "beginning", "exited":
+		if strings.Contains(rest, "MaxStartups throttling") {
+			return "throttled"
+		}
+	case "srclimit_penalise:":
+		if _, where, ok := strings.Cut(rest, ": "); ok {
+			where = strings.TrimPrefix(where, "new ")
+			where, _, _ = strings.Cut(where, " ")
+			where, _, _ = strings.Cut(where, "/")
+			put(f, "address", where)
+			_, f["reason"], _ = strings.Cut(rest, "penalty: ")
+			return "throttled"
+		}
+	case "Exiting", "Terminating":
+		if strings.HasPrefix(rest, "on signal") {
+			return "service-stopped"
+		}
 	case "Timeout":
 		if who, ok := strings.CutPrefix(rest, "before authentication for "); ok && peer(strings.TrimPrefix(who, "connection from "), f) {
 			f["reason"] = "timeout"
@@ -351,6 +438,13 @@ func sshd(text string, f fields) string {
 			account, _, _ := strings.Cut(strings.TrimPrefix(rest, "tried for "), " ")
 			put(f, "account", account)
 			return "login-denied"
+		}
+		if reason, ok := strings.CutPrefix(rest, "refused: "); ok {
+			f["reason"] = reason
+			if i := strings.LastIndexByte(reason, ' '); i >= 0 && strings.HasPrefix(reason[i+1:], "/") {
+				f["path"] = reason[i+1:]
+			}
+			return "key-refused"
 		}
 	}
 	return ""
@@ -472,6 +566,12 @@ func sshKey(s string, f fields) {
 		if id, _, ok := cutLast(id, " (serial "); ok {
 			f["certificate"] = id
 		}
+		if _, ca, ok := strings.Cut(rest, " CA "); ok {
+			if _, print, ok := strings.Cut(ca, " "); ok {
+				print, _, _ = strings.Cut(print, " ")
+				put(f, "ca_fingerprint", strings.TrimPrefix(print, "MD5:"))
+			}
+		}
 	}
 }
 
@@ -537,6 +637,9 @@ func dropbear(text string, f fields) string {
 // sudo reads "alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/ls"
 // (sudoers(5), "LOG FORMAT").
 func sudo(text string, f fields) string {
+	if strings.HasPrefix(text, "@cee:") || strings.HasPrefix(text, "{") {
+		return sudoJSON(text, f)
+	}
 	account, rest, ok := strings.Cut(strings.TrimLeft(text, " "), " : ")
 	if !ok {
 		return ""
@@ -549,7 +652,7 @@ func sudo(text string, f fields) string {
 		return ""
 	}
 	f["account"] = account
-	names := map[string]string{"TTY": "tty", "PWD": "cwd", "USER": "target", "GROUP": "group", "ENV": "environment", "CHROOT": "chroot", "HOST": "from_host"}
+	names := map[string]string{"TTY": "tty", "PWD": "cwd", "USER": "target", "GROUP": "group", "ENV": "environment", "CHROOT": "chroot", "HOST": "from_host", "TSID": "io_log"}
 	for rest != "" {
 		// The command comes last and may hold anything.
 		if command, ok := strings.CutPrefix(rest, "COMMAND="); ok {
@@ -797,6 +900,35 @@ func pam(service, text string, f fields) string {
 			f["count"] = n
 		}
 		return "auth-failed"
+	case strings.HasPrefix(text, "received for user "):
+		// pam_sss: "received for user alice: 7 (Authentication failure)"; the line before says so too.
+		account, reason, _ := strings.Cut(text[len("received for user "):], ": ")
+		f["account"], f["reason"] = account, reason
+		return "auth-reason"
+	case strings.HasPrefix(text, "user '") && strings.HasSuffix(text, "' granted access"):
+		f["account"] = strings.TrimSuffix(text[len("user '"):], "' granted access")
+		return "auth-accepted"
+	case strings.HasPrefix(text, "user '") && strings.Contains(text, "' denied access"):
+		account, reason, _ := strings.Cut(text[len("user '"):], "' denied access")
+		f["account"] = account
+		put(f, "reason", strings.Trim(reason, " ()"))
+		return "auth-failed"
+	case strings.HasPrefix(text, "Accepted google_authenticator for "):
+		f["account"], f["method"] = text[len("Accepted google_authenticator for "):], "one-time code"
+		return "auth-accepted"
+	case strings.HasPrefix(text, "Invalid verification code for "):
+		f["account"], f["method"] = text[len("Invalid verification code for "):], "one-time code"
+		return "auth-failed"
+	case strings.HasPrefix(text, "Refused user "):
+		f["account"], _, _ = strings.Cut(text[len("Refused user "):], " ")
+		return "login-denied"
+	case strings.HasPrefix(text, "expired password for user "):
+		f["account"], _, _ = strings.Cut(text[len("expired password for user "):], " ")
+		return "password-expired"
+	case strings.HasPrefix(text, "/") && strings.Contains(text, " failed: exit code "):
+		command, reason, _ := strings.Cut(text, " failed: ")
+		f["command"], f["reason"] = command, reason
+		return "pam-exec-failed"
 	case strings.HasPrefix(text, "access denied for user "):
 		account, host, _ := strings.Cut(text[len("access denied for user "):], " from ")
 		put(f, "account", strings.Trim(account, "`'"))
@@ -881,6 +1013,10 @@ func accounts(program, text string, f fields) string {
 			values(rest)
 			return "groupadd"
 		}
+	}
+	if rest, ok := strings.CutPrefix(text, "failed adding user '"); ok {
+		f["account"], f["reason"], _ = strings.Cut(rest, "', ")
+		return program + "-failed"
 	}
 	switch {
 	case strings.HasPrefix(text, "add '"):
@@ -973,6 +1109,11 @@ func logind(text string, f fields) string {
 		f["session"] = strings.Trim(strings.TrimSuffix(rest, "."), "'")
 		return "session-closed"
 	}
+	if session, ok := strings.CutPrefix(text, "Session "); ok && strings.Contains(session, " logged out") {
+		session, _, _ = strings.Cut(session, " ")
+		f["session"] = strings.Trim(session, "'")
+		return "logout"
+	}
 	switch {
 	case strings.HasPrefix(text, "System is powering down"), strings.HasPrefix(text, "The system will power off"):
 		return "shutdown"
@@ -994,6 +1135,13 @@ func cron(program, text string, f fields) string {
 		verb, what, _ := strings.Cut(rest, " (")
 		action := map[string]string{"CMD": "cron-run", "REPLACE": "crontab-replace", "LIST": "crontab-list", "DELETE": "crontab-delete",
 			"BEGIN EDIT": "crontab-edit", "END EDIT": "crontab-edit", "RELOAD": "crontab-reload", "STARTUP": "service-started"}[verb]
+		switch verb {
+		case "WRONG FILE OWNER", "BAD FILE MODE", "INSECURE MODE", "WRONG INODE INFO", "ORPHAN", "NOT A REGULAR FILE", "FAILED", "PAM ERROR", "BAD LINK COUNT", "TOO MANY LINKS":
+			action = "crontab-refused"
+			f["reason"] = verb
+		case "CMDOUT":
+			action = "cron-output"
+		}
 		if action == "" {
 			return ""
 		}
@@ -1002,6 +1150,8 @@ func cron(program, text string, f fields) string {
 		switch action {
 		case "cron-run":
 			f["command"] = strings.TrimSpace(what)
+		case "cron-output":
+			put(f, "output", what)
 		case "service-started":
 			delete(f, "account")
 		default:
@@ -1035,17 +1185,6 @@ func cron(program, text string, f fields) string {
 		}
 		f["job"], f["account"] = job, account
 		return "at-run"
-	}
-	return ""
-}
-
-// kernel tells a boot by the kernel's first line.
-func kernel(text string) string {
-	if strings.HasPrefix(text, "[") {
-		_, text, _ = strings.Cut(text, "] ")
-	}
-	if strings.HasPrefix(text, "Linux version ") {
-		return "boot"
 	}
 	return ""
 }

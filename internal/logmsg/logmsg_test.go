@@ -21,7 +21,7 @@ func TestDecode(t *testing.T) {
 		{"sshd", "Accepted password for root from 192.0.2.1 port 4022 ssh2", "login-accepted account=root address=192.0.2.1 method=password port=4022"},
 		{"sshd", "Accepted publickey for a b from 2001:db8::1 port 9 ssh2: ED25519 SHA256:abc/+", "login-accepted account=a b address=2001:db8::1 fingerprint=SHA256:abc/+ key_type=ED25519 method=publickey port=9"},
 		{"sshd", "Accepted publickey for u from 192.0.2.1 port 9 ssh2: RSA-CERT SHA256:abc ID dev laptop (serial 3) CA RSA SHA256:def",
-			"login-accepted account=u address=192.0.2.1 certificate=dev laptop fingerprint=SHA256:abc key_type=RSA-CERT method=publickey port=9"},
+			"login-accepted account=u address=192.0.2.1 ca_fingerprint=SHA256:def certificate=dev laptop fingerprint=SHA256:abc key_type=RSA-CERT method=publickey port=9"},
 		{"sshd", "Accepted publickey for u from ::ffff:192.0.2.1 port 9 ssh2: RSA MD5:aa:bb", "login-accepted account=u address=192.0.2.1 fingerprint=aa:bb key_type=RSA method=publickey port=9"},
 		{"sshd", "Failed password for invalid user x from 203.0.113.9 port 1 ssh2 from 192.0.2.1 port 4022 ssh2", "login-failed account=x from 203.0.113.9 port 1 ssh2 address=192.0.2.1 method=password port=4022 reason=invalid user"},
 		{"sshd", "Failed password for illegal user  from 192.0.2.1 port 1 ssh2", "login-failed address=192.0.2.1 method=password port=1 reason=invalid user"},

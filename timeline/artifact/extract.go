@@ -45,6 +45,8 @@ func Extract(ctx context.Context, h *host.Host, list []*timeline.Extractor) iter
 	}
 	return func(yield func(timeline.Record, error) bool) {
 		keys := keyring{}
+		var pool batches
+		var twins copies
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		if wantsKeys(list) {
@@ -63,14 +65,16 @@ func Extract(ctx context.Context, h *host.Host, list []*timeline.Extractor) iter
 				next++
 				go func() {
 					defer close(out)
-					extractFile(ctx, h, j.extractor, j.path, out)
+					extractFile(ctx, &pool, h, j.extractor, j.path, out)
 				}()
 			}
 		}
 		for start(); len(running) > 0; start() {
 			for batch := range running[0] {
 				for i := range batch {
-					switch r := &batch[i].record; r.Kind {
+					r := &batch[i].record
+					twins.look(r)
+					switch r.Kind {
 					case timeline.KindAuthorizedKey:
 						keys.learn(r)
 					case timeline.KindAuth:
@@ -80,6 +84,7 @@ func Extract(ctx context.Context, h *host.Host, list []*timeline.Extractor) iter
 						return
 					}
 				}
+				pool.put(batch)
 			}
 			running = running[1:]
 		}
@@ -211,11 +216,15 @@ func (pl *planner) others(e *timeline.Extractor, p string, configured bool) bool
 		if o == e || o.Rest {
 			continue
 		}
-		patterns := o.Paths
-		if configured {
-			patterns = append(slices.Clip(patterns), pl.patterns(o)...)
+		for _, pattern := range o.Paths {
+			if pl.fits(pattern, p) {
+				return true
+			}
 		}
-		for _, pattern := range patterns {
+		if !configured {
+			continue
+		}
+		for _, pattern := range pl.patterns(o) {
 			if pl.fits(pattern, p) {
 				return true
 			}
@@ -228,6 +237,10 @@ func (pl *planner) others(e *timeline.Extractor, p string, configured bool) bool
 func (pl *planner) fits(pattern, p string) bool {
 	rest, ok := strings.CutPrefix(pattern, "~/")
 	if !ok {
+		// Most are told by how they begin.
+		if i := strings.IndexAny(pattern, `*?[\`); i > 0 && !strings.HasPrefix(p, pattern[:i]) || i < 0 && p != pattern {
+			return false
+		}
 		return fits(strings.Split(pattern, "/"), strings.Split(p, "/"))
 	}
 	if pl.homes == nil {
@@ -319,7 +332,7 @@ func linksOf(h *host.Host, paths []string) []string {
 func reportable(err error) bool { return !errors.Is(err, fs.ErrNotExist) }
 
 // extractFile sends the records of one file in batches.
-func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p string, out chan<- []item) {
+func extractFile(ctx context.Context, b *batches, h *host.Host, e *timeline.Extractor, p string, out chan<- []item) {
 	src, err := openAs(h, e, p)
 	if err != nil {
 		select {
@@ -331,37 +344,7 @@ func extractFile(ctx context.Context, h *host.Host, e *timeline.Extractor, p str
 	if src == nil {
 		return
 	}
-	sendAll(ctx, func(yield func(timeline.Record, error) bool) {
-		for r, err := range runSplit(ctx, e, src) {
-			r.Extractor = e.Name
-			if !yield(r, err) {
-				return
-			}
-		}
-	}, out)
-}
-
-// sendAll sends the items of a sequence in batches.
-func sendAll(ctx context.Context, seq iter.Seq2[timeline.Record, error], out chan<- []item) {
-	var batch []item
-	flush := func() bool {
-		if len(batch) == 0 {
-			return true
-		}
-		select {
-		case out <- batch:
-			batch = make([]item, 0, batchSize)
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
-	for r, err := range seq {
-		if batch = append(batch, item{r, err}); len(batch) >= batchSize && !flush() {
-			return
-		}
-	}
-	flush()
+	b.read(ctx, e, src, out)
 }
 
 // openAs makes the source of a file, or of a link if the extractor reads those.
@@ -404,6 +387,12 @@ func source(h *host.Host, p string, in *filesystem.Inode) *timeline.Source {
 	}
 	return &timeline.Source{
 		Path: p, Account: h.Account(p), Inode: in, Zone: zone, Glob: h.Glob,
+		Stat: func(name string) *filesystem.Inode {
+			if _, in, _, err := h.Find(name, true); err == nil {
+				return in
+			}
+			return nil
+		},
 		Sibling: func(name string) *timeline.Source {
 			other, err := Open(h, name)
 			if err != nil {

@@ -42,10 +42,28 @@ const (
 	newYear = 330
 )
 
+// calendar is what a file's lines say together of their times.
+type calendar struct {
+	spans []span
+	boots []boot
+	back  bool // a clock without an offset went back, by more than lines are out of order
+}
+
 // years finds the spans of a file. It gives one at the least; the year of the
 // first is 0 if nothing says it.
-func years(ctx context.Context, s *timeline.Source) []span {
+func years(ctx context.Context, s *timeline.Source) *calendar {
+	return (&search{left: maxSearched}).years(ctx, s)
+}
+
+// search bounds how much is read of the other logs of a rotation, in bytes.
+type search struct{ left int64 }
+
+const maxSearched = 512 << 20
+
+func (sr *search) years(ctx context.Context, s *timeline.Source) *calendar {
+	c := &calendar{}
 	spans := []span{{}}
+	wallBefore := int64(0)
 	prev, first, from := -1, 0, 0 // days of the year: of the line before, the span's first, the one before the date went back
 	var start, last stamp
 	next := func(day int, p span) {
@@ -60,7 +78,14 @@ func years(ctx context.Context, s *timeline.Source) []span {
 		}
 		t, _ := stampOf(l.Text)
 		if t.kind == noStamp {
+			c.uptime(l.Text, l.Offset)
 			continue
+		}
+		if t.kind != instant {
+			// Days of any year will do to see a clock that goes back.
+			now := int64(yearDays[t.month]+t.day)*86400 + int64(t.hour*3600+t.minute*60+t.second)
+			c.back = c.back || now < wallBefore-60 && now > wallBefore-stepBack*86400
+			wallBefore = now
 		}
 		cur := &spans[len(spans)-1]
 		day := yearDays[t.month] + t.day
@@ -96,12 +121,13 @@ func years(ctx context.Context, s *timeline.Source) []span {
 		cur.days = max(cur.days, day-first)
 		last, prev = t, day
 	}
-	resolve(spans, start, last, s)
-	return spans
+	sr.resolve(ctx, spans, start, last, s)
+	c.spans = spans
+	return c
 }
 
 // resolve gives each span its year.
-func resolve(spans []span, start, last stamp, s *timeline.Source) {
+func (sr *search) resolve(ctx context.Context, spans []span, start, last stamp, s *timeline.Source) {
 	for i := range spans {
 		p := &spans[i]
 		// A clock that was wrong after a boot is put right soon, and by then much was logged.
@@ -120,7 +146,7 @@ func resolve(spans []span, start, last stamp, s *timeline.Source) {
 	note := "year inferred from the lines beside it that have one"
 	if anchor < 0 {
 		anchor = len(spans) - 1
-		if spans[anchor].year, note = endYear(last, s); note == "" {
+		if spans[anchor].year, note = sr.endYear(ctx, last, s); note == "" {
 			return
 		}
 	}
@@ -192,7 +218,7 @@ const slack = 25 * time.Hour
 
 // endYear gives the year of a file's last line, and how it is known; 0 if
 // nothing says.
-func endYear(last stamp, s *timeline.Source) (int, string) {
+func (sr *search) endYear(ctx context.Context, last stamp, s *timeline.Source) (int, string) {
 	type candidate struct {
 		when time.Time
 		how  string
@@ -222,7 +248,7 @@ func endYear(last stamp, s *timeline.Source) (int, string) {
 			add(t.Std(), "the time of the inode's last change")
 		}
 	}
-	if len(all) == 0 || last.kind == noStamp {
+	if last.kind == noStamp {
 		return 0, ""
 	}
 	best, bestYear, bestGap := -1, 0, time.Duration(0)
@@ -235,11 +261,90 @@ func endYear(last stamp, s *timeline.Source) (int, string) {
 			break
 		}
 	}
-	how := "year inferred from " + all[best].how
-	if bestGap > 2*slack {
-		how += fmt.Sprintf(", which is %d days after the last line", int(bestGap.Hours()/24))
+	how := ""
+	if best >= 0 {
+		how = "year inferred from " + all[best].how
+	}
+	if copied := copied(s); best < 0 || bestGap > 2*slack || copied {
+		if bestGap > 2*slack {
+			how += fmt.Sprintf(", which is %d days after the last line", int(bestGap.Hours()/24))
+		}
+		// A copy's times say little. The log that was begun when this one was rotated says more.
+		if begun := sr.next(ctx, s); !begun.IsZero() {
+			switch year, gap := yearBefore(last, begun, s.Location()); {
+			case best < 0 || (copied || gap < bestGap) && year != bestYear:
+				if best >= 0 {
+					how = fmt.Sprintf("; %s would say %d", all[best].how, bestYear)
+				}
+				return year, "year inferred from the next log of the rotation, which begins " + begun.UTC().Format("2006-01-02") + how
+			case year != bestYear:
+				how += ", though the next log of the rotation begins " + begun.UTC().Format("2006-01-02")
+			case bestGap > 2*slack:
+				how += "; the next log of the rotation, which begins " + begun.UTC().Format("2006-01-02") + ", agrees"
+			}
+		}
 	}
 	return bestYear, how
+}
+
+// newer is the log that was begun when s was rotated; "" if there is none.
+func newer(s *timeline.Source) string {
+	self := timeline.RotationOf(s.Path)
+	bestPath, best := "", timeline.Rotation{}
+	for _, p := range s.Files(timeline.Literal(path.Dir(s.Path)) + "/*") {
+		r := timeline.RotationOf(p)
+		if r.Family != self.Family || r.Compare(self) <= 0 {
+			continue
+		}
+		if bestPath == "" || r.Compare(best) < 0 {
+			bestPath, best = p, r
+		}
+	}
+	return bestPath
+}
+
+// copied tells modification times that cannot be those of the last lines: two
+// logs of a rotation that were changed at one time, or in the wrong order.
+func copied(s *timeline.Source) bool {
+	if s.Stat == nil || s.Inode == nil || !s.Inode.Times.Modified.Known {
+		return false
+	}
+	p := newer(s)
+	if p == "" {
+		return false
+	}
+	in := s.Stat(p)
+	const moment = 60 // seconds
+	return in != nil && in.Times.Modified.Known && in.Size > 0 && in.Times.Modified.Sec < s.Inode.Times.Modified.Sec+moment
+}
+
+// next gives the time of the first line of the log that was begun when s was
+// rotated; zero if there is none or nothing says.
+func (sr *search) next(ctx context.Context, s *timeline.Source) time.Time {
+	bestPath := newer(s)
+	if bestPath == "" {
+		return time.Time{}
+	}
+	other := s.Open(bestPath)
+	if other == nil || other.Size > sr.left {
+		return time.Time{}
+	}
+	sr.left -= other.Size + 1
+	spans := sr.years(ctx, other).spans
+	for l, err := range timeline.Lines(ctx, other) {
+		if err != nil {
+			continue
+		}
+		if t, _ := stampOf(l.Text); t.kind != noStamp {
+			r := reader{clock: clock{zone: s.Location()}, spans: spans, zoned: s.Zone != nil}
+			when, _, ok := r.when(&t, l.Offset)
+			if !ok {
+				return time.Time{}
+			}
+			return when
+		}
+	}
+	return time.Time{}
 }
 
 // yearBefore gives the latest year that puts t no later than when, and how much
