@@ -110,17 +110,21 @@ func (c *Composed) GroupOf(v *Volume) *Group {
 
 // MemberOf gives the group that a volume of a disk is in use for, by the
 // disk's index and the volume's slot; of a volume that is itself composed, disk
-// is -1. It is nil for a volume that stands for itself.
+// is -1. A partition of a disk that is a member as a whole is a part of that group,
+// too. It is nil for a volume that stands for itself.
 func (c *Composed) MemberOf(disk int, slot string) *Group {
 	for i := range c.Groups {
 		for _, m := range c.Groups[i].Members {
-			if m.Disk == disk && m.Slot == slot && slot != "" {
+			if m.Disk == disk && slot != "" && (m.Slot == slot || m.Slot == wholeDisk && disk >= 0) {
 				return &c.Groups[i]
 			}
 		}
 	}
 	return nil
 }
+
+// wholeDisk is the slot of a disk that has a partition table, as a member.
+const wholeDisk = "@0"
 
 // Composed reports whether the volume is put together of others.
 func (v *Volume) Composed() bool { return v.dev != nil }
@@ -276,7 +280,7 @@ func (c *composer) run() {
 			fresh = append(fresh, &candidate{dev: leaf{i, v.Offset, v.Length, d.Size}, disk: i, slot: v.Slot, gap: !v.Allocated})
 		}
 		if d.Layout.Table != "none" {
-			fresh = append(fresh, &candidate{dev: leaf{i, 0, d.Size, d.Size}, disk: i, slot: "@0", whole: true})
+			fresh = append(fresh, &candidate{dev: leaf{i, 0, d.Size, d.Size}, disk: i, slot: wholeDisk, whole: true})
 		}
 	}
 	for range maxRounds {

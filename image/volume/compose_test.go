@@ -620,3 +620,103 @@ func TestComposeDfVFS(t *testing.T) {
 		t.Errorf("%d generations", n)
 	}
 }
+
+// TestMDWholeDisk: a mirror of disks as wholes, with its superblock at the end, has
+// its partition table where the disks would have theirs.
+func TestMDWholeDisk(t *testing.T) {
+	images := members(fixture(t, "md"), "raid1-1.0")
+	pv := lvmDisk(t, id32("m"), 512<<10, 32<<10, 512, true, vgMetadata("vg0", id32("g"), 1, []string{id32("m")}, "root linear pv0:1+2"))
+	for i, b := range images {
+		b = slices.Clone(b)
+		mbr := bootRecord(b[:512])
+		clear(mbr)
+		mbr[510], mbr[511] = 0x55, 0xaa
+		mbr[450] = 0x8e
+		le.PutUint32(mbr[454:], 64)
+		le.PutUint32(mbr[458:], 1024)
+		copy(b[64*512:], pv)
+		images[i] = b
+	}
+	c := compose(t, images...)
+	if v := volumeOf(t, c, "md:mir/mbr:1"); v.Found.Kind != "lvm2" {
+		t.Errorf("%+v", v)
+	}
+	if v := volumeOf(t, c, "lvm:vg0/root"); v.Missing != 0 || len(v.Parts) != 2 || v.Parts[1].Copy != 1 || v.Offset != 64*512+64<<10+testExtent {
+		t.Errorf("%+v", v)
+	}
+	for _, slot := range []string{"@0", "mbr:1"} {
+		if g := c.MemberOf(1, slot); g == nil || g.Slot != "md:mir" {
+			t.Errorf("%s of the second disk is of %+v", slot, g)
+		}
+	}
+	if len(c.Notes) > 0 && strings.Contains(c.says(), "copy of the other") {
+		t.Error(c.says())
+	}
+	// Where a partition takes the place of the superblock, that is left over.
+	for _, b := range images {
+		le.PutUint32(b[458:], uint32(len(b)/512-64))
+	}
+	if c := compose(t, images...); len(c.Groups) != 1 || c.Groups[0].Kind != "lvm2" {
+		t.Error(c.dump())
+	}
+}
+
+// TestComposedDamage changes disks that Linux wrote, in places that a fixed
+// sequence gives, most of them in what describes the volumes. Whatever is found must
+// be read or refused in its bounds.
+func TestComposedDamage(t *testing.T) {
+	files := fixture(t, "lvm")
+	var images [][]byte
+	for i := range 5 {
+		images = append(images, files[fmt.Sprintf("%d.img", i)])
+	}
+	find := func(magic uint64, at int) (image, offset int) {
+		for i, b := range images {
+			for off := 0; off+4096 <= len(b); off += 4096 {
+				if le.Uint64(b[off+at:]) == magic {
+					return i, off
+				}
+			}
+		}
+		t.Fatalf("%#x is not found", magic)
+		return 0, 0
+	}
+	thinImage, thin := find(thinMagic, 32)
+	snapImage, snap := find(1<<32|snapMagic, 0)
+	random := uint64(1)
+	next := func(n int) int {
+		random = random*6364136223846793005 + 1442695040888963407
+		return int(random >> 33 % uint64(n))
+	}
+	for round := range 24 {
+		var changed [][]byte
+		for _, b := range images {
+			changed = append(changed, slices.Clone(b))
+		}
+		switch round % 3 {
+		case 0: // nodes of the thin pool, with right checksums
+			b := changed[thinImage][thin+4096*next(40):][:4096]
+			for range 4 {
+				b[8+next(200)] = byte(next(256))
+			}
+			le.PutUint32(b, dmSum(b[4:], nodeXOR))
+		case 1: // the table of the snapshot
+			b := changed[snapImage][snap:]
+			b[next(12288)] = byte(next(256))
+			b[4096+next(64)] ^= byte(next(256))
+		case 2: // labels, metadata and the RAID's own
+			for _, b := range changed {
+				for range 3 {
+					b[next(1<<20)] = byte(next(256))
+				}
+			}
+		}
+		c := compose(t, changed...)
+		for i := range c.Volumes {
+			v := &c.Volumes[i]
+			if _, err := hash(v); err == nil && v.Missing > 0 {
+				t.Errorf("%s: %d bytes are missing, but all are read", v.Slot, v.Missing)
+			}
+		}
+	}
+}

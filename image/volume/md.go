@@ -296,13 +296,31 @@ func (c *composer) arrays(fresh []*candidate) []*candidate {
 	// A superblock at the end of the last partition may also look like one at the
 	// end of the disk.
 	taken := map[spot]*mdMember{}
+	// Of a disk that is a member as a whole, the partitions are those of the array.
+	wholes := map[int]bool{}
+	fresh = slices.Clone(fresh)
+	slices.SortStableFunc(fresh, func(a, b *candidate) int {
+		switch {
+		case a.whole == b.whole:
+			return 0
+		case a.whole:
+			return -1
+		}
+		return 1
+	})
 	for _, m := range fresh {
+		if m.disk >= 0 && wholes[m.disk] {
+			continue
+		}
 		if !slices.ContainsFunc(m.sigs, func(s Signature) bool { return s.Kind == "md" }) {
 			continue
 		}
 		s := c.superblock(m)
 		if s == nil {
 			continue
+		}
+		if m.whole && m.disk >= 0 {
+			wholes[m.disk] = true
 		}
 		member := &mdMember{m, s, ""}
 		where := member.stands()
@@ -323,6 +341,17 @@ func (c *composer) arrays(fresh []*candidate) []*candidate {
 	var next []*candidate
 	for _, uuid := range order {
 		next = append(next, c.assemble(sets[uuid])...)
+	}
+	// A superblock that is left over must not cost the partitions that are there.
+	for _, m := range fresh {
+		if m.disk < 0 || !wholes[m.disk] {
+			continue
+		}
+		if g := c.out.MemberOf(m.disk, wholeDisk); g != nil {
+			m.claimed = slices.ContainsFunc(c.out.Volumes, func(v Volume) bool {
+				return v.Slot == g.Slot && (g.Level == "raid1" || v.Missing == 0)
+			})
+		}
 	}
 	return next
 }
