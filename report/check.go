@@ -9,6 +9,9 @@ import (
 	"deadbox/timeline"
 )
 
+// unpackers are the programs that unpack what [timeline.Evidence] calls Packed.
+var unpackers = map[string]string{"gzip": "gzip", "xz": "xz", "bzip2": "bzip2", "zstd": "zstd", "lz4": "lz4"}
+
 // maxExcerpt is how many bytes of a piece of evidence a report quotes.
 const maxExcerpt = 600
 
@@ -52,14 +55,15 @@ func (inv *Investigation) checkCommand(e *timeline.Evidence, lines ...int) strin
 		}
 		file, whole = strings.Join(parts, " "), len(parts) == 1
 	}
+	unpack := unpackers[e.Packed]
 	switch {
-	case e.Packed == "gzip" && e.Line > 0:
+	case unpack != "" && e.Line > 0:
 		if len(lines) == 0 {
 			lines = []int{e.Line}
 		}
-		return cutOut(whole, file, offset, e.Length) + " | gzip -dc | sed -n " + lineScript(lines)
-	case e.Packed == "gzip":
-		return cutOut(whole, file, offset, e.Length) + " | gzip -dc"
+		return cutOut(whole, file, offset, e.Length) + " | " + unpack + " -dc | sed -n " + lineScript(lines)
+	case unpack != "":
+		return cutOut(whole, file, offset, e.Length) + " | " + unpack + " -dc"
 	case !whole:
 		return cutOut(whole, file, offset, e.Length) + " | xxd"
 	}
