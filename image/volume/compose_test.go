@@ -688,7 +688,7 @@ func TestComposedDamage(t *testing.T) {
 		random = random*6364136223846793005 + 1442695040888963407
 		return int(random >> 33 % uint64(n))
 	}
-	for round := range 24 {
+	for round := range 18 {
 		var changed [][]byte
 		for _, b := range images {
 			changed = append(changed, slices.Clone(b))
@@ -714,8 +714,9 @@ func TestComposedDamage(t *testing.T) {
 		c := compose(t, changed...)
 		for i := range c.Volumes {
 			v := &c.Volumes[i]
-			if _, err := hash(v); err == nil && v.Missing > 0 {
-				t.Errorf("%s: %d bytes are missing, but all are read", v.Slot, v.Missing)
+			n, err := io.Copy(io.Discard, io.NewSectionReader(v.Reader(nil), 0, 1<<20))
+			if err == nil && n != min(v.Length, 1<<20) {
+				t.Errorf("%s: %d bytes of %d, without an error", v.Slot, n, v.Length)
 			}
 		}
 	}
