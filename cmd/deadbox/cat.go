@@ -38,7 +38,7 @@ their places, and is reported on standard error.
 The slack of a file is what follows its end in its last block: often a rest of
 another, older file. --slack writes it after the content, --slack=only alone.
 
-The Sleuth Kit's cousin is icat.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The Sleuth Kit's cousin is icat.` + withHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox cat disk.dd /etc/passwd
   deadbox cat --inode 12 disk.dd > file
   deadbox cat --inode 12 --slack=only disk.dd | xxd

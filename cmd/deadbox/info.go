@@ -34,9 +34,10 @@ It reads the partition table, the superblocks and a few files, whatever the size
 of the image: the first and the last activity are what these say. "deadbox
 timeline" has every time of every file.
 
-The Sleuth Kit's cousins are mmls and fsstat.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The Sleuth Kit's cousins are mmls and fsstat.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox info disk.dd
   deadbox info --tz UTC disk.dd
+  deadbox info disk.dd good.dd
   deadbox info --format jsonl disk.dd`,
 		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runInfo(cmd.Context(), a, &opts, args) },

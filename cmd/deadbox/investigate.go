@@ -63,7 +63,7 @@ findings are printed, most severe and earliest first, and a case folder is writt
 Each piece of evidence names image, volume, inode, path, and the bytes of the image
 that say it: xxd -s OFFSET -l LENGTH IMAGE shows them.
 
-The image and the baseline are never written.` + exitStatus(exitDone, exitFindings, exitUsage, exitPartial, exitFailed),
+The image and the baseline are never written.` + imagesHelp + exitStatus(exitDone, exitFindings, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox investigate disk.dd --baseline good.dd -o case/
   deadbox investigate disk.dd -o case/
   deadbox investigate disk.dd -o case/ --fail-level critical || echo look`,

@@ -52,12 +52,13 @@ are not allocated.
 
 A file system is listed without those that are mounted on it.
 
-The Sleuth Kit's cousin is fls: --deleted is its -d, --allocated its -u.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The Sleuth Kit's cousin is fls: --deleted is its -d, --allocated its -u.` + withHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox ls disk.dd
   deadbox ls -l disk.dd /etc
   deadbox ls -r -p --deleted disk.dd
   deadbox ls -r --format jsonl -o names.jsonl disk.dd
-  deadbox ls --inode 2 --volume 1 disk.dd`,
+  deadbox ls --inode 2 --volume 1 disk.dd
+  deadbox ls --with good.dd disk.dd /etc`,
 		Args: imageAndPathArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runLs(cmd.Context(), a, &opts, args) },
 	}

@@ -82,6 +82,22 @@ func (opts *sourceOptions) addFlags(cmd *cobra.Command, with bool) {
 	cmd.Flags().StringVar(&opts.root, "root", "", "the `volume` that holds the server's root, where several systems lie on the\ndisks (default: the one that looks most like it)")
 }
 
+// imagesHelp and withHelp say what IMAGE may be.
+const (
+	imagesHelp = `
+
+IMAGE is an image, or a directory, a tarball or a collection that stands for one.
+Of a server with several disks, give all: its volumes are joined, LVM's and md's
+over several disks too, and slots begin with the image's name ("sdb.dd:gpt:1").`
+
+	withHelp = `
+
+IMAGE is an image, or a directory, a tarball or a collection that stands for one.
+Of a server with several disks, name the others by --with: its volumes are joined,
+LVM's and md's over several disks too, and slots begin with the image's name
+("sdb.dd:gpt:1").`
+)
+
 // open opens the images as the evidence of one server.
 func (opts *sourceOptions) open(ctx context.Context, a *app, images ...string) (*evidence, error) {
 	ev, err := a.openEvidence(ctx, append(images, opts.with...)...)

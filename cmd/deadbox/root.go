@@ -15,7 +15,7 @@ func newRootCommand(a *app) *cobra.Command {
 		Use:   "deadbox",
 		Short: "Say what happened on a Linux server, from an image of its disk",
 		Long: `deadbox examines the disk of a Linux server after a break-in and says what
-happened. It reads a dd image (whole or split, with or without a partition
+happened. It reads dd images (whole or split, with or without a partition
 table) or a block device by itself: nothing is mounted, and the evidence is
 never written.
 

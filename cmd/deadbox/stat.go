@@ -34,7 +34,7 @@ and the runs of bytes on the image that hold its data. A link is not followed.
 All offsets count bytes from the start of the image: "xxd -s OFFSET disk.dd"
 shows what stands there.
 
-The Sleuth Kit's cousin is istat; --names does what ffind does.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The Sleuth Kit's cousin is istat; --names does what ffind does.` + withHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox stat disk.dd /etc/passwd
   deadbox stat --inode 12 disk.dd
   deadbox stat --inode 12 --names --format jsonl disk.dd`,

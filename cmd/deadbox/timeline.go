@@ -54,7 +54,7 @@ mactime have no deletion times.
 The file systems of the server are joined into its own tree. With --volume one is
 taken by itself.
 
-The Sleuth Kit's cousins are "fls -r -m /" and mactime.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The Sleuth Kit's cousins are "fls -r -m /" and mactime.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox timeline disk.dd | less
   deadbox timeline --format body disk.dd > body.txt
   deadbox timeline --format mactime -o timeline.csv disk.dd

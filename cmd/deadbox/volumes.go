@@ -39,7 +39,7 @@ given, and listed after the partitions, group by group: the members, the volumes
 and the older states of LVM2's metadata. The JSON lines of groups, which have
 "members", follow those of volumes.
 
-The Sleuth Kit's cousin is mmls.` + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The Sleuth Kit's cousin is mmls.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox volumes disk.dd
   deadbox volumes sda.dd sdb.dd
   deadbox volumes --format jsonl disk.dd`,

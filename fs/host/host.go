@@ -170,9 +170,3 @@ func (e *PathError) Unwrap() error { return e.Err }
 func (m *Mount) pathError(path string, n filesystem.Inum, err error) error {
 	return &PathError{Image: m.Image, Volume: m.Volume.Slot, Path: path, Inode: n, Err: err}
 }
-
-// ImageOffset is the offset that Place gives.
-func (m *Mount) ImageOffset(off int64) int64 {
-	_, offset := m.Place(off)
-	return offset
-}
