@@ -20,9 +20,12 @@ func put(f fields, name, value string) {
 // is all in capitals, as old crons write theirs.
 func baseProgram(p string) string {
 	p = p[strings.LastIndexByte(p, '/')+1:]
-	if p == strings.ToUpper(p) {
-		p = strings.ToLower(p)
+	for i := range len(p) {
+		if p[i] >= 'a' && p[i] <= 'z' {
+			return p
+		}
 	}
+	p = strings.ToLower(p)
 	return p
 }
 
@@ -206,12 +209,13 @@ func sshd(text string, f fields) string {
 			put(f, "path", strings.TrimPrefix(where, "found at "))
 			return "key-accepted"
 		}
-		method, who, ok := strings.Cut(rest, " for ")
-		account, address, port, after, found := fromPort(" " + who)
-		if !found {
-			account, address, port, after, found = from(" " + who)
+		i := strings.Index(rest, " for ")
+		if i < 0 {
+			return ""
 		}
-		if !ok || !found {
+		method, who := rest[:i], rest[i+len(" for"):] // with its blank: the name may be empty
+		account, address, port, after, found := from(who)
+		if !found {
 			return ""
 		}
 		f["method"] = method
@@ -236,9 +240,9 @@ func sshd(text string, f fields) string {
 		}
 		return "login-" + strings.ToLower(word)
 	case "Invalid", "Illegal":
-		who, ok := strings.CutPrefix(rest, "user ")
-		account, address, port, _, found := from(" " + who)
-		if !ok || !found {
+		who, ok := strings.CutPrefix(rest, "user")
+		account, address, port, _, found := from(who)
+		if !ok || !found || who[0] != ' ' {
 			return ""
 		}
 		putLogin(f, strings.TrimPrefix(account, " "), address, port)

@@ -141,6 +141,7 @@ type reader struct {
 	kind  string
 	zoned bool
 
+	stamps       []timeline.Stamp
 	plain, noted string // a note, and what it becomes where the zone is not known
 
 	prev time.Time       // of the line before; zero after damage
@@ -166,7 +167,7 @@ func (r *reader) record(l *timeline.Line) timeline.Record {
 	}
 	if m.stamp.kind != noStamp {
 		if when, note, ok := r.when(&m.stamp, l.Offset); ok {
-			rec.Stamps = []timeline.Stamp{{What: "logged", When: when, Note: note}}
+			rec.Stamps = r.stamp(when, note)
 			r.prev = when
 		}
 	}
@@ -193,6 +194,16 @@ func (r *reader) record(l *timeline.Line) timeline.Record {
 	r.decode(&rec, m.program, m.text)
 	r.last = rec
 	return rec
+}
+
+// stamp makes a record's times. A few records share one piece of memory.
+func (r *reader) stamp(when time.Time, note string) []timeline.Stamp {
+	if len(r.stamps) == cap(r.stamps) {
+		r.stamps = make([]timeline.Stamp, 0, 16)
+	}
+	n := len(r.stamps)
+	r.stamps = append(r.stamps, timeline.Stamp{What: "logged", When: when, Note: note})
+	return r.stamps[n : n+1 : n+1]
 }
 
 // decode reads what the program says.
