@@ -41,7 +41,7 @@ and the older states of LVM2's metadata. The JSON lines of groups, which have
 
 The Sleuth Kit's cousin is mmls.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox volumes disk.dd
-  deadbox volumes sda.dd sdb.dd
+  deadbox volumes disk.dd good.dd
   deadbox volumes --format jsonl disk.dd`,
 		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runVolumes(cmd.Context(), a, &opts, args) },
