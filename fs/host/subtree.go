@@ -148,16 +148,17 @@ func (h *Host) PackagedAt(p string) (packaged, known bool) {
 	return false, known && t.Kind != SubtreeImageLayer
 }
 
-// Vouched reports whether a package brings a path. Of another system's files it
-// says yes where that is not known, as in the layers of an image, which came with them;
-// not in the layer of a container, which holds what was changed while it ran.
+// Vouched reports whether a package brings a path. Of files that a manager of
+// containers or machines keeps it says yes where that is not known, as in the layers of
+// an image, which came with them; not in the layer of a container, which holds what was
+// changed while it ran, and not in what merely looks like a system, which anybody can make.
 func (h *Host) Vouched(p string) bool {
 	packaged, known := h.PackagedAt(p)
 	if packaged || known {
 		return packaged
 	}
 	t := h.SubtreeOf(p)
-	return t != nil && t.Kind != SubtreeLayer
+	return t != nil && t.Store != "" && t.Kind != SubtreeLayer
 }
 
 // own is the package database in a subtree.
@@ -206,6 +207,10 @@ var plain = map[string]bool{
 	"/sbin": true, "/sys": true, "/usr": true, "/var/cache/apt": true, "/var/cache/man": true, "/var/lib/dpkg": true, "/var/lib/apt": true, "/var/lib/rpm": true,
 	"/var/log": true, "/var/mail": true, "/var/spool": true,
 }
+
+// anybodys are directories in which every account can make what looks like a
+// system's root, to hide something in it.
+var anybodys = map[string]bool{"/tmp": true, "/var/tmp": true, "/dev/shm": true, "/run": true}
 
 const (
 	maxTreeDepth = 4       // without an index
@@ -269,8 +274,13 @@ func looksLikeRoot(list []Child) bool {
 }
 
 // isSystem reports whether a directory holds a system: accounts, a release
-// file, a shell.
+// file, a shell. It does not where anybody could make it.
 func (h *Host) isSystem(dir string) bool {
+	for p := dir; len(p) > 1; p = path.Dir(p) {
+		if anybodys[p] {
+			return false
+		}
+	}
 	in := h.Below(dir)
 	if in == nil {
 		return false

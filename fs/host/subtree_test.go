@@ -58,6 +58,7 @@ func TestTrees(t *testing.T) {
 	addSystem(files, "srv/chroot/sid", "Sid")
 	addSystem(files, "srv/a/b/c/d/e/deep", "Deep")
 	addSystem(files, "home/jail", "Jail")
+	addSystem(files, "tmp/jail", "Not one")
 	addSystem(files, "var/lib/lxc/ct1/rootfs", "LXC")
 	addSystem(files, "var/lib/machines/m1", "Machine")
 	addSystem(files, ".snapshots/1/snapshot", "Then")
@@ -137,12 +138,15 @@ func TestTrees(t *testing.T) {
 		"/.snapshots/1/snapshot/usr/bin/sh":           {true, true},
 		"/.snapshots/1/snapshot/etc/nobody/brings/it": {false, true},
 	} {
+		if got := h.Vouched(p); got != (want[0] || p == at+base+"/diff/usr/bin/other" || p == store+hexID("p2")+"/diff/etc/x") {
+			t.Errorf("%s: vouched %v", p, got)
+		}
 		if packaged, known := h.PackagedAt(p); packaged != want[0] || known != want[1] {
 			t.Errorf("%s: packaged %v, known %v; want %v", p, packaged, known, want)
 		}
 	}
 	for _, h := range []*Host{h, without} {
-		if got := h.Glob("/**/passwd"); !slices.Equal(got, []string{"/etc/passwd", "/srv/notone/etc/passwd"}) {
+		if got := h.Glob("/**/passwd"); !slices.Equal(got, []string{"/etc/passwd", "/srv/notone/etc/passwd", "/tmp/jail/etc/passwd"}) {
 			t.Errorf("glob from the root: %v", got)
 		}
 		if got := h.Glob("/home/**/etc/x"); len(got) != 0 {
