@@ -61,7 +61,7 @@ func (p *person) canLogIn() bool {
 	if !lets(f["shell"]) {
 		return false
 	}
-	return f["password"] == "set" || f["password"] == "empty" || len(p.keys) > 0
+	return f["password"] == "set" || f["password"] == "none" || len(p.keys) > 0
 }
 
 // odd says what is out of the ordinary with the account itself.
@@ -71,7 +71,7 @@ func (p *person) odd() []string {
 	if f["uid"] == "0" && f["account"] != "root" {
 		out = append(out, "uid 0")
 	}
-	if f["password"] == "empty" {
+	if f["password"] == "none" {
 		out = append(out, "no password needed")
 	}
 	if id, err := strconv.ParseUint(f["uid"], 10, 32); err == nil && id != 0 && id < 1000 && p.canLogIn() {
