@@ -31,7 +31,7 @@ reads.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox artifacts --list
   deadbox artifacts disk.dd | less
   deadbox artifacts disk.dd --kind utmp,cron --format jsonl
-  deadbox artifacts disk.dd --kind syslog --from 2026-10-01 --grep 'usb|mount' --full`,
+  deadbox artifacts disk.dd --kind syslog --grep 'usb|mount' --full`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if opts.list {
 				return nil

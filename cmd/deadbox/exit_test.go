@@ -55,7 +55,7 @@ func commands() []*cobra.Command {
 }
 
 // withoutCousin are the commands that The Sleuth Kit has nothing like.
-var withoutCousin = []string{"investigate"}
+var withoutCousin = []string{"investigate", "artifacts", "history", "logins", "logs", "accounts", "autostart", "packages", "web"}
 
 // helpWidth is how wide a line of the help may be.
 const helpWidth = 84

@@ -42,7 +42,8 @@ packages, and the records of logins; rotated and packed ones too.
 A message that stands in the journal and in a text log is shown once, unless
 --copies is given. Lines whose time is not known come last.
 
---kind takes ` + strings.Join(logKinds, ", ") + `.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+--kind takes ` + strings.Join(logKinds[:7], ", ") + `,
+` + strings.Join(logKinds[7:], ", ") + `.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox logs disk.dd --from "2026-10-01 22:00" --to "2026-10-02 06:00"
   deadbox logs disk.dd --address 203.0.113.9 | less
   deadbox logs disk.dd --kind auth --account root
