@@ -78,6 +78,7 @@ var All = []*timeline.Extractor{
 	&utmp.WtmpDB,
 	&utmp.LastLog2,
 	&syslog.Auth,
+	&syslog.Sudo,
 	&syslog.Extractor,
 	&syslog.Other,
 	&journald.Extractor, // after the text logs, which it is compared with

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"deadbox/fs/ext4"
 	"deadbox/fs/host"
@@ -284,7 +285,7 @@ func BenchmarkExtract(b *testing.B) {
 			return fmt.Sprintf("2024-01-02T03:%02d:%02d.000000+00:00 web01 sshd[%d]: Failed password for invalid user u%d from 192.0.2.%d port %d ssh2\n", i/60%60, i%60, i%30000, i%100, i%250, 1024+i%60000)
 		},
 		"/var/log/syslog": func(i int) string {
-			return fmt.Sprintf("Jan  2 03:%02d:%02d web01 systemd[1]: Started Session %d of User www-data with some words that make it as long as lines are.\n", i/60%60, i%60, i)
+			return fmt.Sprintf("%s web01 systemd[1]: Started Session %d of User www-data with some words that make it as long as lines are.\n", time.Unix(int64(i/10), 0).UTC().Format(time.Stamp), i)
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(logs)) {

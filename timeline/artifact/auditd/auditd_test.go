@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -444,6 +446,50 @@ func TestAusearch(t *testing.T) {
 		}
 	}
 	if compared < 30 {
+		t.Errorf("%d values were compared, want more", compared)
+	}
+}
+
+// TestCrowdsec compares with what another parser reads from logs of auditd.
+func TestCrowdsec(t *testing.T) {
+	files, _ := filepath.Glob(shared + "attacks/crowdsec/auditd-*/parser.assert")
+	if len(files) == 0 {
+		t.Skip("the shared data are not here")
+	}
+	line := regexp.MustCompile(`^results\["s01-parse"\]\["crowdsecurity/auditd-logs"\]\[(\d+)\]\.Evt\.(?:Meta|Parsed|Unmarshaled\["auditd"\])\["(\w+)"\] == (".*")$`)
+	names := map[string]string{"exe": "exe", "tty": "tty", "uid": "uid", "auid": "auid", "ppid": "ppid", "pid": "pid", "auditd_eventid": "serial", "event_inc_id": "serial", "euid": "euid", "gid": "gid", "ses": "session", "comm": "program", "log_type": "syscall"}
+	compared := 0
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := os.ReadFile(filepath.Join(filepath.Dir(name), filepath.Base(filepath.Dir(name))+".log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, errs := extract(string(log))
+		if len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs)
+		}
+		for _, l := range strings.Split(string(b), "\n") {
+			m := line.FindStringSubmatch(l)
+			if m == nil || names[m[2]] == "" {
+				continue
+			}
+			n, _ := strconv.Atoi(m[1])
+			want, err := strconv.Unquote(m[3])
+			if err != nil || n >= len(got) {
+				t.Errorf("%s: %s: %d records", name, l, len(got))
+				continue
+			}
+			compared++
+			if value := got[n].Fields[names[m[2]]]; value != want {
+				t.Errorf("%s: event %d: %s=%q, want %q", name, n, names[m[2]], value, want)
+			}
+		}
+	}
+	if compared < 40 {
 		t.Errorf("%d values were compared, want more", compared)
 	}
 }
