@@ -117,8 +117,8 @@ func (opts *sourceOptions) open(ctx context.Context, a *app, images ...string) (
 // an image. It fails only if there is nothing to go on with.
 func (a *app) openEvidence(ctx context.Context, paths ...string) (*evidence, error) {
 	ev := &evidence{app: a, failed: map[string]error{}}
-	for i, path := range paths {
-		if err := refuseTwice(path, paths[:i]); err != nil {
+	for _, path := range paths {
+		if err := refuseTwice(path, ev.disks); err != nil {
 			ev.close()
 			return nil, err
 		}
@@ -152,15 +152,24 @@ func (a *app) openEvidence(ctx context.Context, paths ...string) (*evidence, err
 // treeSlot is the slot of the one volume that a tree counts as.
 const treeSlot = "tree"
 
-// refuseTwice refuses an image that was given before.
-func refuseTwice(path string, before []string) error {
+// refuseTwice refuses an image that was given before, itself or by another of
+// its segments.
+func refuseTwice(path string, before []*piece) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil // opening it says more
 	}
-	for _, other := range before {
-		if o, err := os.Stat(other); err == nil && os.SameFile(info, o) {
-			return usagef("%s and %s are the same", other, path)
+	for _, d := range before {
+		if o, err := os.Stat(d.name); err == nil && os.SameFile(info, o) {
+			return usagef("%s and %s are the same", d.name, path)
+		}
+		if d.image == nil {
+			continue
+		}
+		for _, s := range d.image.Segments() {
+			if o, err := os.Stat(s.Path); err == nil && os.SameFile(info, o) {
+				return withHint(usagef("%s is a part of %s", path, d.name), "of a split image, give the first segment; the others are found beside it")
+			}
 		}
 	}
 	return nil
@@ -283,17 +292,6 @@ func (ev *evidence) disk(name string) *piece {
 		}
 	}
 	return nil
-}
-
-// size is the bytes of all images.
-func (ev *evidence) size() int64 {
-	n := int64(0)
-	for _, d := range ev.disks {
-		if d.image != nil {
-			n += d.image.Size()
-		}
-	}
-	return n
 }
 
 // files are the files and directories that the evidence consists of. A nil

@@ -100,15 +100,13 @@ func missingFlag(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// noArgs, imageArg and imageAndPathArgs say what a command takes, in words.
+// noArgs, imageArgs and imageAndPathArgs say what a command takes, in words.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
 	}
 	return nil
 }
-
-func imageArg(cmd *cobra.Command, args []string) error { return countArgs(cmd, args, 1) }
 
 // imageArgs is for commands that take all images of a server.
 func imageArgs(cmd *cobra.Command, args []string) error { return countArgs(cmd, args, math.MaxInt) }
@@ -121,11 +119,7 @@ func countArgs(cmd *cobra.Command, args []string, most int) error {
 	case len(args) == 0:
 		return withHint(usagef("no image given"), how)
 	case len(args) > most:
-		hints := []string{how}
-		if most == 1 {
-			hints = append(hints, "of a split image, give the first segment; the others are found beside it")
-		}
-		return withHint(usagef("too many arguments: %q", args[most]), hints...)
+		return withHint(usagef("too many arguments: %q", args[most]), how)
 	}
 	return nil
 }

@@ -251,6 +251,14 @@ func TestSeveralImages(t *testing.T) {
 		t.Errorf("by the offset: %s", out)
 	}
 	deadbox(t, exitUsage, "info", "sda.dd", "./sda.dd")
+	for i, name := range []string{"split.001", "split.002"} {
+		if err := os.WriteFile(name, disks["sda.dd"][i*4<<20:(i+1)*4<<20], 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, stderr = deadbox(t, exitUsage, "info", "split.001", "split.002"); !strings.Contains(stderr, "is a part of") {
+		t.Errorf("two segments of one image: %s", stderr)
+	}
 	if out, _ = deadbox(t, exitDone, "volumes", "sda.dd", "sdb.dd", "sdc.dd"); !strings.Contains(out, "lvm:vg0/var") || strings.Count(out, "No partition table") != 3 {
 		t.Errorf("volumes:\n%s", out)
 	}

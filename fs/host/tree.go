@@ -190,7 +190,7 @@ func (h *Host) Find(name string, follow bool) (Node, *filesystem.Inode, string, 
 		}
 		last := rest == ""
 		if b, ok := h.binds[child]; ok {
-			at, in = place{b.node, b.path}, nil
+			at, in = place(b), nil
 			continue
 		}
 		if n, ok := h.known.get(child); ok {
