@@ -26,7 +26,7 @@ type accountsOptions struct {
 func newAccountsCommand(a *app) *cobra.Command {
 	var opts accountsOptions
 	cmd := &cobra.Command{
-		Use:   "accounts SOURCE...",
+		Use:   "accounts IMAGE...",
 		Short: "List the accounts: their rights, keys, passwords' state, last login",
 		Long: `List the accounts that can log in, and those that are out of the ordinary: uid,
 groups, shell, the state of the password and when it was set (never its hash),
@@ -34,11 +34,11 @@ keys that let in, what sudo allows, the last login.
 
 An account can log in if it has a shell, and a password or a key. --all lists the
 others too. In the other formats every account is a record, with its groups,
-keys, sudo and last_login added to its fields.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+keys, sudo and last_login added to its fields.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox accounts disk.dd
   deadbox accounts disk.dd --all
   deadbox accounts disk.dd --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runAccounts(cmd.Context(), a, &opts, args) },
 	}
 	cmd.Flags().BoolVar(&opts.all, "all", false, "text: list the accounts that cannot log in as well")

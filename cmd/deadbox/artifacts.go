@@ -19,7 +19,7 @@ type artifactsOptions struct {
 func newArtifactsCommand(a *app) *cobra.Command {
 	var opts artifactsOptions
 	cmd := &cobra.Command{
-		Use:   "artifacts SOURCE...",
+		Use:   "artifacts IMAGE...",
 		Short: "Show what the server remembers, as records: histories, logs, logins, configuration, packages",
 		Long: `Show what the server remembers, one record after the other, as the extractors
 read it: histories, logs, logins, configuration, packages, sites. Each record has
@@ -27,7 +27,7 @@ its times, its fields, and the place in the image that says it.
 
 A time with a "?" behind it is not said whole by its source; --full and the other
 formats say how it is known. --list shows every kind with the files that it
-reads.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+reads.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox artifacts --list
   deadbox artifacts disk.dd | less
   deadbox artifacts disk.dd --kind utmp,cron --format jsonl
@@ -36,7 +36,7 @@ reads.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 			if opts.list {
 				return nil
 			}
-			return sourceArgs(cmd, args)
+			return imageArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runArtifacts(cmd.Context(), a, &opts, args) },
 	}

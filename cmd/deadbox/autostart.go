@@ -28,7 +28,7 @@ type autostartOptions struct {
 func newAutostartCommand(a *app) *cobra.Command {
 	var opts autostartOptions
 	cmd := &cobra.Command{
-		Use:   "autostart SOURCE...",
+		Use:   "autostart IMAGE...",
 		Short: "List all that starts by itself: what, from where, which package owns it, when it was changed",
 		Long: `List all that starts by itself: units of systemd, jobs of cron and at, init
 scripts, start-up files of shells, preloaded libraries, hooks of packages, network
@@ -38,11 +38,11 @@ What no package owns comes first, the last changed at the top: the file that
 says it, or the program that it starts, is in no package. What packages own is
 counted only; --all lists it too, and what is there but not enabled.
 
-A file is a package's by its path. A packaged file can have been edited since.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+A file is a package's by its path. A packaged file can have been edited since.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox autostart disk.dd
   deadbox autostart disk.dd --all --mechanism systemd
   deadbox autostart disk.dd --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runAutostart(cmd.Context(), a, &opts, args) },
 	}
 	cmd.Flags().BoolVar(&opts.all, "all", false, "text: list what packages own and what is not enabled as well")

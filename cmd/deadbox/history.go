@@ -19,18 +19,18 @@ type historyOptions struct{ recordOptions }
 func newHistoryCommand(a *app) *cobra.Command {
 	var opts historyOptions
 	cmd := &cobra.Command{
-		Use:   "history SOURCE...",
+		Use:   "history IMAGE...",
 		Short: "Show what was typed: histories of shells, database clients, interpreters, editors",
 		Long: `Show what was typed, file by file in the order in which it was typed: histories of
 shells, of clients of databases, of interpreters and of editors, of root, of every
 account, and in homes that no account has any more.
 
 A command without a time has none in its history. Its place in the order, and the
-times of the file (deadbox stat), bound it.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+times of the file (deadbox stat), bound it.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox history disk.dd
   deadbox history disk.dd --account root --full
   deadbox history disk.dd --grep 'wget|curl' --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runHistory(cmd.Context(), a, &opts, args) },
 	}
 	opts.addFlags(cmd, true)

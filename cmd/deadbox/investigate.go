@@ -28,6 +28,7 @@ import (
 	"deadbox/timeline"
 	"deadbox/timeline/artifact"
 	"deadbox/timeline/artifact/authorizedkeys"
+	"deadbox/timeline/artifact/journald"
 	elfstrings "deadbox/timeline/artifact/strings"
 	"deadbox/timeline/baseline"
 )
@@ -246,13 +247,8 @@ func (v *investigator) open() error {
 	if err := v.ctx.Err(); err != nil {
 		return err
 	}
-	env := &rules.Env{
-		WebRoots: v.host.WebRoots(), Baseline: v.baseHost != nil, Packages: v.packaged.Known(),
-		OSID: v.host.OSID, Zone: v.host.Zone,
-	}
-	for _, acc := range v.host.Accounts {
-		env.Accounts = append(env.Accounts, rules.Account{Name: acc.Name, UID: acc.UID, GID: acc.GID, Home: acc.Home, Shell: acc.Shell})
-	}
+	env := environment(v.host)
+	env.Baseline = v.baseHost != nil
 	if v.baseHost != nil {
 		env.KnownKeys = map[string]bool{}
 		for r, err := range artifact.Extract(v.ctx, v.baseHost, []*timeline.Extractor{&authorizedkeys.Extractor}) {
@@ -306,9 +302,12 @@ func (v *investigator) index(ev *evidence, h *host.Host, label string) {
 	}
 }
 
-// add hands a record to the case and to the rules.
+// add hands a record to the case and to the rules. A message of the journal that
+// a text log holds too is shown to the rules once, as that log's.
 func (v *investigator) add(r *timeline.Record) error {
-	v.engine.Record(r)
+	if r.Extractor != journald.Extractor.Name || r.Fields[artifact.CopyOf] == "" {
+		v.engine.Record(r)
+	}
 	return v.c.Add(r)
 }
 
@@ -486,7 +485,7 @@ func (v *investigator) changedAt(t time.Time) {
 // not yet set stands in 1970.
 func (v *investigator) lineAt(r *timeline.Record) {
 	switch r.Kind {
-	case timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess, timeline.KindCommand:
+	case timeline.KindAuth, timeline.KindSyslog, timeline.KindWebAccess, timeline.KindCommand, timeline.KindLogin, timeline.KindAudit:
 	default:
 		return
 	}

@@ -34,7 +34,7 @@ type loginsOptions struct {
 func newLoginsCommand(a *app) *cobra.Command {
 	var opts loginsOptions
 	cmd := &cobra.Command{
-		Use:   "logins SOURCE...",
+		Use:   "logins IMAGE...",
 		Short: "Show who logged in, from where, with which key, for how long; or who failed to",
 		Long: `Show who logged in, from where, how, and for how long, the last first: the sessions
 of wtmp or wtmpdb, as last(1) shows them, joined with the lines of the logs that say
@@ -44,12 +44,12 @@ log knows, such as one that ran a single command, is shown as well.
 With --failed show the failed ones, as lastb(8) does: by address, with what was
 tried, and whether the address ever got in; with --each one by one.
 
-END is followed by how the session ended where that was no logout.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+END is followed by how the session ended where that was no logout.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox logins disk.dd
   deadbox logins disk.dd --failed
   deadbox logins disk.dd --failed --each --address 203.0.113.9
   deadbox logins disk.dd --account root --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runLogins(cmd.Context(), a, &opts, args) },
 	}
 	cmd.Flags().BoolVar(&opts.failed, "failed", false, "show the logins that failed, by address")

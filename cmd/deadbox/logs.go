@@ -33,7 +33,7 @@ type logsOptions struct {
 func newLogsCommand(a *app) *cobra.Command {
 	var opts logsOptions
 	cmd := &cobra.Command{
-		Use:   "logs SOURCE...",
+		Use:   "logs IMAGE...",
 		Short: "Show the lines of all logs as one stream, in the order of time",
 		Long: `Show the lines of all logs as one stream, in the order of time: of the system, the
 journal, the audit, web, mail, database, proxy and FTP servers, the firewall, the
@@ -43,12 +43,12 @@ A message that stands in the journal and in a text log is shown once, unless
 --copies is given. Lines whose time is not known come last.
 
 --kind takes ` + strings.Join(logKinds[:7], ", ") + `,
-` + strings.Join(logKinds[7:], ", ") + `.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+` + strings.Join(logKinds[7:], ", ") + `.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox logs disk.dd --from "2026-10-01 22:00" --to "2026-10-02 06:00"
   deadbox logs disk.dd --address 203.0.113.9 | less
   deadbox logs disk.dd --kind auth --account root
   deadbox logs disk.dd --program sshd --grep Accepted --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runLogs(cmd.Context(), a, &opts, args) },
 	}
 	flags := cmd.Flags()

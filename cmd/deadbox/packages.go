@@ -24,7 +24,7 @@ type packagesOptions struct {
 func newPackagesCommand(a *app) *cobra.Command {
 	var opts packagesOptions
 	cmd := &cobra.Command{
-		Use:   "packages SOURCE...",
+		Use:   "packages IMAGE...",
 		Short: "List the installed software, or when it was installed, upgraded and removed",
 		Long: `List the software that is installed, as the package managers' own records say it:
 dpkg, rpm, apk, pacman, snap, flatpak, the packages of Python, npm and Ruby, and
@@ -33,12 +33,12 @@ the kernels.
 With --events show instead when packages were installed, upgraded and removed, and
 by whom where the logs say it, in the order of time.
 
-The records lie on the examined disk: who was root could edit them.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+The records lie on the examined disk: who was root could edit them.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox packages disk.dd
   deadbox packages disk.dd --manager dpkg --grep ssh
   deadbox packages disk.dd --events --from 2026-10-01
   deadbox packages disk.dd --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runPackages(cmd.Context(), a, &opts, args) },
 	}
 	cmd.Flags().BoolVar(&opts.events, "events", false, "show what happened to packages instead of which there are")

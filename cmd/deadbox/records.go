@@ -22,6 +22,7 @@ import (
 
 // recordOptions are the flags of the commands that show what extractors read.
 type recordOptions struct {
+	source   sourceOptions
 	output   outputOptions
 	zone     zoneOptions
 	full     bool
@@ -44,6 +45,7 @@ func (opts *recordOptions) addFlags(cmd *cobra.Command, choosing bool) {
 	}
 	flags.BoolVar(&opts.full, "full", false, "text: all times and fields of each record, and its place in the image")
 	opts.zone.addFlags(cmd)
+	opts.source.addFlags(cmd, false)
 	opts.output.addFlags(cmd, formatText, formatJSONL, formatCSV)
 }
 
@@ -74,7 +76,7 @@ func (a *app) withRecords(ctx context.Context, opts *recordOptions, sources []st
 			return usagef("--grep: %v", err)
 		}
 	}
-	if r.ev, err = a.openEvidence(ctx, sources...); err != nil {
+	if r.ev, err = opts.source.open(ctx, a, sources...); err != nil {
 		return err
 	}
 	defer r.ev.close()
@@ -261,20 +263,6 @@ func extractorNames() []string {
 	slices.Sort(out)
 	return out
 }
-
-// sourceArgs wants one source or more.
-func sourceArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return withHint(usagef("no image given"), "usage: "+cmd.UseLine())
-	}
-	return nil
-}
-
-// sourceHelp says what the commands of this group read.
-const sourceHelp = `
-
-SOURCE is an image or several of one server, a directory, a tarball or a
-collection.`
 
 // day is a date for people; "" for none.
 func day(t time.Time, zone *time.Location) string {

@@ -32,17 +32,17 @@ type webOptions struct {
 func newWebCommand(a *app) *cobra.Command {
 	var opts webOptions
 	cmd := &cobra.Command{
-		Use:   "web SOURCE...",
+		Use:   "web IMAGE...",
 		Short: "Show the sites of the web servers, their applications, their clients, and requests that are odd",
 		Long: `Show what the web servers show and who came: the sites with their roots as the
 configuration says, the applications that are recognised in them with their
 versions, the clients with the most requests, and the requests that rules find odd.
 
-All requests: deadbox logs --kind web-access.` + sourceHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+All requests: deadbox logs --kind web-access.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox web disk.dd
   deadbox web disk.dd --from 2026-10-01 --to 2026-10-03 --top 30
   deadbox web disk.dd --address 203.0.113.9 --format jsonl`,
-		Args: sourceArgs,
+		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runWeb(cmd.Context(), a, &opts, args) },
 	}
 	cmd.Flags().IntVar(&opts.top, "top", 10, "the `number` of clients to show")
