@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"slices"
+	"strings"
 
 	"deadbox/timeline"
 )
@@ -34,11 +35,17 @@ func (c *copies) look(r *timeline.Record) {
 	known := steps[:]
 	if text {
 		known = steps[:1]
-		c.current = append(c.current, sum(r, 0))
+		c.current = append(c.current, sum(r, 0, r.Fields["pid"]))
 	}
-	for _, step := range known {
-		if _, found := slices.BinarySearch(c.before, sum(r, step)); found {
-			r.Fields[CopyOf] = "another log"
+	// Some programs leave the process out of what they hand to syslogd, which the journal knows still.
+	for _, pid := range [...]string{r.Fields["pid"], ""} {
+		for _, step := range known {
+			if _, found := slices.BinarySearch(c.before, sum(r, step, pid)); found {
+				r.Fields[CopyOf] = "another log"
+				return
+			}
+		}
+		if text || pid == "" {
 			return
 		}
 	}
@@ -46,7 +53,7 @@ func (c *copies) look(r *timeline.Record) {
 
 // sum tells a message from others: second, program, process, text. The sum is made as FNV-1a
 // makes it, but of eight bytes at a time.
-func sum(r *timeline.Record, step int64) uint64 {
+func sum(r *timeline.Record, step int64, pid string) uint64 {
 	const offset, prime = 0xcbf29ce484222325, 0x100000001b3
 	h := uint64(offset)
 	mix := func(v uint64) {
@@ -54,8 +61,7 @@ func sum(r *timeline.Record, step int64) uint64 {
 		h ^= h >> 29 // a step of eight bytes leaves the lower bits of their upper ones
 	}
 	mix(uint64(r.Stamps[0].When.Unix() + step))
-	for _, name := range [...]string{"program", "pid", "message"} {
-		s := r.Fields[name]
+	for _, s := range [...]string{r.Fields["program"], pid, strings.TrimSpace(r.Fields["message"])} {
 		mix(uint64(len(s)))
 		for ; len(s) >= 8; s = s[8:] {
 			mix(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56)

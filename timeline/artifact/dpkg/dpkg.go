@@ -18,14 +18,18 @@ var Extractor = timeline.Extractor{
 	Name: "dpkg",
 	Doc: `Packages as dpkg knows them (kind package: package, version, arch, state, source, section; the time is that of the package's list of
 files, which dpkg writes when it unpacks), and the lines of dpkg.log (kind package-event: action, package, arch, version, old_version, state, path of a
-configuration file).
+configuration file), and those of alternatives.log (action alternative-set, alternative-removed or the first word; name of the group of links, path it leads
+to, command).
 
-Formats: dpkg(1), https://manpages.debian.org/dpkg; deb822(5), https://manpages.debian.org/deb822; the log as lib/dpkg/log.c writes it, in the
-server's own time.`,
-	Paths: []string{"/var/lib/dpkg/status", "/var/lib/dpkg/status.d/*", "/var/log/dpkg.log*"},
+Formats: dpkg(1), https://manpages.debian.org/dpkg; deb822(5), https://manpages.debian.org/deb822; the log as lib/dpkg/log.c writes it, and
+update-alternatives(1), both in the server's own time.`,
+	Paths: []string{"/var/lib/dpkg/status", "/var/lib/dpkg/status.d/*", "/var/log/dpkg.log*", "/var/log/alternatives.log*"},
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 		if strings.HasPrefix(path.Base(s.Path), "dpkg.log") {
 			return log(ctx, s)
+		}
+		if strings.HasPrefix(path.Base(s.Path), "alternatives.log") {
+			return alternatives(ctx, s)
 		}
 		return status(ctx, s)
 	},

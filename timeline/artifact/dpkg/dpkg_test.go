@@ -110,6 +110,29 @@ func TestLog(t *testing.T) {
 	}
 }
 
+func TestAlternatives(t *testing.T) {
+	got, damage := records(t, &Extractor, source("/var/log/alternatives.log", "update-alternatives 2026-11-24 18:01:12: run with --quiet --install /usr/bin/vi vi /usr/bin/vim 30\n"+
+		"update-alternatives 2026-11-24 18:01:12: link group vi updated to point to /usr/bin/vim\nwhat is this\nupdate-alternatives 2026-11-24 18:02:31: auto-repair link group vi\n"+
+		"update-alternatives 2026-11-24 18:03:00: link group vi fully removed\n", time.UTC))
+	if len(damage) != 1 || !strings.Contains(damage[0].Error(), "line 3") {
+		t.Errorf("damage %v", damage)
+	}
+	var lines []string
+	for _, r := range got {
+		f := r.Fields
+		lines = append(lines, strings.Join([]string{r.Stamps[0].When.Format("15:04:05"), r.Stamps[0].What, f["action"], f["name"], f["path"], f["command"]}, "|"))
+	}
+	want := []string{
+		"18:01:12|ran|run|||update-alternatives --quiet --install /usr/bin/vi vi /usr/bin/vim 30",
+		"18:01:12|changed|alternative-set|vi|/usr/bin/vim|",
+		"18:02:31|logged|auto-repair|||",
+		"18:03:00|removed|alternative-removed|vi||",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 const aptHistory = `
 Start-Date: 2026-11-24  10:00:00
 Commandline: apt-get install -y jq
@@ -235,6 +258,7 @@ func TestPlaso(t *testing.T) {
 func FuzzDpkg(f *testing.F) {
 	f.Add("/var/log/dpkg.log", dpkgLog)
 	f.Add("/var/log/apt/history.log", aptHistory)
+	f.Add("/var/log/alternatives.log", "update-alternatives 2026-11-24 18:01:12: link group a updated to point to /b\n")
 	f.Add("/var/lib/dpkg/status", "Package: a\nStatus: install ok installed\nVersion: 1\n more\n\nPackage: b\n")
 	f.Fuzz(func(t *testing.T, name, text string) {
 		for _, e := range []*timeline.Extractor{&Extractor, &Apt} {

@@ -29,8 +29,24 @@ https://dev.mysql.com/doc/refman/8.4/en/slow-query-log.html, https://mariadb.com
 	},
 	NamedIn: []string{"/etc/my.cnf", "/etc/my.cnf.d/*.cnf", "/etc/mysql/my.cnf", "/etc/mysql/*.cnf", "/etc/mysql/*/*.cnf"},
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
+		if isMySQLFile(s) {
+			return func(func(timeline.Record, error) bool) {}
+		}
 		return entries(ctx, s, timeline.KindDatabase, &mysql{clock: logtime.New(s.Zone)})
 	},
+}
+
+// isMySQLFile tells files of the server's own that are called logs and hold no
+// text: the log of unfinished changes of tables (sql/ddl_log.cc), the binary log
+// (sql/log_event.h), and the coordinator's (sql/log.cc), by their first bytes.
+func isMySQLFile(s *timeline.Source) bool {
+	var head [4]byte
+	n, _ := s.Data.ReadAt(head[:], 0)
+	switch string(head[:max(n, 0)]) {
+	case "\xfe\xfe\x0b\x02", "\xfebin", "\xfe\x23\x05\x74":
+		return true
+	}
+	return false
 }
 
 type mysql struct {
@@ -73,8 +89,17 @@ func (d *mysql) place(line string, open bool) place {
 
 // isBanner tells the lines that a server writes when it opens a log.
 func isBanner(line string) bool {
-	return strings.HasPrefix(line, "Tcp port: ") || strings.HasPrefix(line, "TCP Port: ") || strings.HasPrefix(line, "Time ") && strings.Contains(line, "Id Command") ||
+	return strings.HasPrefix(line, "Tcp port: ") || strings.HasPrefix(line, "TCP Port: ") || isColumns(line) ||
 		strings.HasSuffix(line, " started with:") && strings.Contains(line, "Version: ")
+}
+
+// isColumns tells the headings of the general log; the blanks between them are
+// tabs in some versions.
+func isColumns(line string) bool {
+	first, rest := word(line)
+	second, rest := word(rest)
+	third, rest := word(rest)
+	return first == "Time" && second == "Id" && third == "Command" && strings.TrimSpace(rest) == "Argument"
 }
 
 // generalLine reads "   8 Query\tselect 1" of the general log, as it stands behind the time, if there is one.

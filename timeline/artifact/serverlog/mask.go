@@ -14,6 +14,7 @@ func mask(s string) string {
 	var b strings.Builder
 	done := 0
 	secret := false // the next literal of this clause is a password
+	name := false   // but one that names an account stands before it
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
@@ -23,7 +24,8 @@ func mask(s string) string {
 				n = len(s) - i
 			}
 			inner := strings.Trim(s[i:i+n], s[i:i+1])
-			if (secret && inner != "" && !isPlugin(inner)) || isHash(inner) {
+			host := i > 0 && s[i-1] == '@' // of an account
+			if (secret && !name && !host && inner != "" && !isPlugin(inner)) || isHash(inner) {
 				b.WriteString(s[done : i+1])
 				b.WriteString(masked)
 				if s[i+n-1] == c && n > 1 {
@@ -32,6 +34,7 @@ func mask(s string) string {
 				done = i + n
 				secret = false
 			}
+			name = false
 			// The key of a JSON object or a quoted column may be the word itself.
 			if isSecretWord(strings.ToLower(inner)) {
 				secret = true
@@ -45,8 +48,10 @@ func mask(s string) string {
 			for i+n < len(s) && isWordByte(s[i+n]) {
 				n++
 			}
-			if n < 40 && isSecretWord(strings.ToLower(s[i:i+n])) {
-				secret = true
+			if w := strings.ToLower(s[i : i+min(n, 40)]); isSecretWord(w) {
+				secret, name = true, false
+			} else {
+				name = w == "for" || w == "user" || w == "role"
 			}
 			i += n
 		default:

@@ -134,6 +134,9 @@ func TestLines(t *testing.T) {
 			"database @2023-07-31T08:34:16.116872 account=root action=connect address=localhost database=shop method=Socket session=14",
 			"database @2023-07-31T08:34:17.116872 action=query session=14 statement=CREATE USER 'x'@'%'\n IDENTIFIED WITH 'mysql_native_password' BY '***'",
 			"database @2023-07-31T08:34:17.116872 action=disconnected session=14"}},
+		{&MySQL, "/var/log/mysql/general.log", "/usr/sbin/mariadbd, Version: 10.11.18-MariaDB-log (Debian 12). started with:\nTcp port: 0  Unix socket: /run/mysqld/mysqld.sock\nTime\t\t    Id Command\tArgument\n261124 18:01:13\t     3 Connect\troot@localhost on mysql using Socket", []string{
+			"database @2026-11-24T18:01:13 account=root action=connect address=localhost database=mysql method=Socket session=3"}},
+		{&MySQL, "/var/lib/mysql/ddl_recovery-backup.log", "\xfe\xfe\x0b\x02\x00\x10\x38\x00\x00", nil},
 		{&MySQL, "/var/log/mysql/slow.log", "# Time: 2024-01-01T10:00:00.000000Z\n# User@Host: root[root] @ localhost [192.0.2.5]  Id:     8\n# Query_time: 2.000272  Lock_time: 0.000000 Rows_sent: 1  Rows_examined: 0\nuse shop;\nSET timestamp=1704103198;\nselect\n# not a header\nsleep(2);\n# User@Host: a[b] @  [192.0.2.6]\n# Query_time: 3 Lock_time: 0\nselect 2;", []string{
 			"database @2024-01-01T10:00:00 started@2024-01-01T09:59:58 account=root action=slow-query address=192.0.2.5 database=shop duration=2.000272 remote_host=localhost rows_examined=0 rows_sent=1 session=8 statement=select\n# not a header\nsleep(2);",
 			"database @2024-01-01T10:00:00 account=b action=slow-query address=192.0.2.6 duration=3 statement=select 2;"}},
@@ -222,7 +225,10 @@ func TestMask(t *testing.T) {
 	for in, want := range map[string]string{
 		`select 'a' from b`: `select 'a' from b`,
 		`GRANT ALL ON *.* TO 'x'@'%' IDENTIFIED BY 'secret'`:                            `GRANT ALL ON *.* TO 'x'@'%' IDENTIFIED BY '***'`,
-		`SET PASSWORD FOR 'x'@'y' = PASSWORD('it''s')`:                                  `SET PASSWORD FOR '***'@'y' = PASSWORD('***')`,
+		`SET PASSWORD FOR 'x'@'y' = PASSWORD('it''s')`:                                  `SET PASSWORD FOR 'x'@'y' = PASSWORD('***')`,
+		`SET PASSWORD FOR 'x'@'y' = 'geheim'`:                                           `SET PASSWORD FOR 'x'@'y' = '***'`,
+		`password authentication failed for user "postgres"`:                            `password authentication failed for user "postgres"`,
+		`alter user 'x' password 'geheim'`:                                              `alter user 'x' password '***'`,
 		`CHANGE MASTER TO MASTER_USER='u',MASTER_PASSWORD='p q'`:                        `CHANGE MASTER TO MASTER_USER='u',MASTER_PASSWORD='***'`,
 		`insert into wp_users values (1,'admin','$P$B0123456789012345678901234567890')`: `insert into wp_users values (1,'admin','***')`,
 		`update u set pwd="x\"y", n="z"`:                                                `update u set pwd="***", n="z"`,

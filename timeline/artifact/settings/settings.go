@@ -1,5 +1,6 @@
 // Package settings reads the lines of configuration by which a server starts
-// programs, lets people in, looks up names, keeps logs and serves sites.
+// programs, lets people in, looks up names, keeps logs, serves sites, mail,
+// files and databases.
 package settings
 
 import (
@@ -16,13 +17,16 @@ import (
 // something: comments, blank lines and headings of sections are left out.
 var Extractor = timeline.Extractor{
 	Name: "settings",
-	Doc: `Lines of configuration: area (autostart, authentication, shell, network, logging, web, package, kernel, scheduler), text, section where the file has some, and key and
-value where the line is a simple one. A line that ends with a backslash is told together with those that it goes on in.
+	Doc: `Lines of configuration: area (autostart, authentication, shell, network, logging, web, database, mail, ftp, proxy, bans, package, repository, defaults, kernel,
+scheduler), text, section where the file has some, and key and value where the line is a simple one. A line that ends with a backslash is told together with
+those that it goes on in. Passwords and keys are masked.
 
 Formats: systemd.syntax(7); sudoers(5); pam.conf(5); sshd_config(5); ssh_config(5); ld.so(8); udev(7); apt.conf(5); modprobe.d(5); hosts(5); rsyslog.conf(5);
 auditd.conf(5); audit.rules(7); aliases(5); logrotate(8); githooks(5); environment(5); POSIX.1-2017, Shell Command Language;
 https://www.php.net/manual/en/configuration.file.per-user.php; https://httpd.apache.org/docs/2.4/configuring.html; https://nginx.org/en/docs/beginners_guide.html;
-https://specifications.freedesktop.org/desktop-entry-spec/; https://docs.python.org/3/library/site.html.`,
+https://mariadb.com/kb/en/configuring-mariadb-with-option-files/; https://www.postgresql.org/docs/current/config-setting.html, auth-pg-hba-conf.html;
+https://redis.io/docs/latest/operate/oss_and_stack/management/config-file/; postconf(5); master(5); https://doc.dovecot.org/; vsftpd.conf(5); proftpd(8);
+https://www.squid-cache.org/Doc/config/; jail.conf(5); sources.list(5); interfaces(5); login.defs(5); https://specifications.freedesktop.org/desktop-entry-spec/; https://docs.python.org/3/library/site.html.`,
 	Paths: paths(),
 	Run:   run,
 }
@@ -94,7 +98,7 @@ var classes = []class{
 	}},
 	{"authentication", words, []string{
 		"/etc/sudoers", "/etc/sudoers.d/*", "/etc/doas.conf", "/etc/pam.conf", "/etc/pam.d/*", "/usr/lib/pam.d/*", "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*", "/etc/ssh/ssh_config",
-		"/etc/ssh/ssh_config.d/*", "~/.ssh/config", "/etc/security/*.conf", "/etc/nsswitch.conf", "/etc/hosts.allow", "/etc/hosts.equiv", "~/.rhosts", "~/.shosts",
+		"/etc/ssh/ssh_config.d/*", "~/.ssh/config", "/etc/security/*.conf", "/etc/nsswitch.conf", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/hosts.equiv", "/etc/login.defs", "/etc/at.allow", "/etc/at.deny", "/etc/securetty", "~/.rhosts", "~/.shosts",
 	}},
 	{"authentication", slash, []string{"/etc/polkit-1/rules.d/*", "/usr/share/polkit-1/rules.d/*", "/run/polkit-1/rules.d/*", "/usr/local/share/polkit-1/rules.d/*"}},
 	{"kernel", plain, []string{"/etc/udev/rules.d/*", "/usr/lib/udev/rules.d/*", "/lib/udev/rules.d/*", "/run/udev/rules.d/*"}},
@@ -103,16 +107,42 @@ var classes = []class{
 	{"package", slash, []string{"/etc/apt/apt.conf", "/etc/apt/apt.conf.d/*"}},
 	{"package", ini, []string{"/etc/yum/pluginconf.d/*", "/etc/dnf/plugins/*.conf", "/etc/dnf/dnf.conf", "/etc/yum.conf", "/etc/dpkg/dpkg.cfg.d/*"}},
 	{"package", shell, []string{"/etc/kernel/postinst.d/*", "/etc/kernel/postrm.d/*", "/etc/initramfs-tools/hooks/*", "/etc/initramfs-tools/scripts/*/*"}},
-	{"network", words, []string{"/etc/hosts", "/etc/resolv.conf"}},
+	{"network", words, []string{
+		"/etc/hosts", "/etc/resolv.conf", "/etc/network/interfaces", "/etc/network/interfaces.d/*", "/etc/host.conf", "/etc/hostname",
+	}},
+	{"network", ini, []string{
+		"/etc/systemd/network/*", "/etc/systemd/resolved.conf", "/etc/systemd/resolved.conf.d/*.conf", "/etc/NetworkManager/NetworkManager.conf", "/etc/NetworkManager/conf.d/*",
+		"/etc/NetworkManager/system-connections/*", "/etc/sysconfig/network", "/etc/sysconfig/network-scripts/ifcfg-*", "/etc/wireguard/*.conf",
+	}},
+	{"network", plain, []string{"/etc/netplan/*.yaml"}},
+	{"database", ini, []string{"/etc/my.cnf", "/etc/my.cnf.d/*.cnf", "/etc/mysql/*.cnf", "/etc/mysql/*/*.cnf"}},
+	{"database", ini, []string{
+		"/etc/postgresql/*/*/*.conf", "/etc/postgresql/*/*/conf.d/*.conf", "/etc/postgresql/*/*/environment", "/var/lib/pgsql/data/*.conf", "/var/lib/pgsql/*/data/*.conf",
+		"/var/lib/postgresql/*/*/postgresql.auto.conf", "/var/lib/postgres/data/*.conf",
+	}},
+	{"database", words, []string{"/etc/redis/*.conf", "/etc/redis.conf", "/etc/valkey/*.conf", "/etc/memcached.conf"}},
+	{"database", plain, []string{"/etc/mongod.conf", "/etc/mongodb.conf"}},
+	{"mail", ini, []string{"/etc/postfix/main.cf", "/etc/postfix-*/main.cf"}},
+	{"mail", words, []string{"/etc/postfix/master.cf", "/etc/postfix-*/master.cf"}},
+	{"mail", ini, []string{"/etc/dovecot/*.conf", "/etc/dovecot/conf.d/*", "/etc/dovecot/*.conf.ext", "/etc/exim4/update-exim4.conf.conf"}},
+	{"mail", plain, []string{"/etc/exim4/exim4.conf*", "/etc/exim4/conf.d/*/*", "/etc/exim/exim.conf", "/etc/mail/sendmail.mc", "/etc/mail/access", "/etc/mailname"}},
+	{"ftp", ini, []string{"/etc/vsftpd.conf", "/etc/vsftpd/*.conf"}},
+	{"ftp", words, []string{"/etc/proftpd.conf", "/etc/proftpd/*.conf", "/etc/proftpd/conf.d/*", "/etc/pure-ftpd/conf/*", "/etc/pure-ftpd/*.conf", "/etc/ftpusers", "/etc/vsftpd/ftpusers", "/etc/vsftpd/user_list"}},
+	{"proxy", words, []string{"/etc/squid/squid.conf", "/etc/squid/conf.d/*.conf", "/etc/squid3/squid.conf", "/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d/*.cfg", "/etc/tinyproxy/tinyproxy.conf"}},
+	{"bans", ini, []string{"/etc/fail2ban/fail2ban.conf", "/etc/fail2ban/fail2ban.local", "/etc/fail2ban/fail2ban.d/*", "/etc/fail2ban/jail.conf", "/etc/fail2ban/jail.local", "/etc/fail2ban/jail.d/*"}},
+	{"repository", words, []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d/*", "/etc/apt/preferences", "/etc/apt/preferences.d/*", "/etc/apk/repositories"}},
+	{"repository", ini, []string{"/etc/yum.repos.d/*.repo", "/etc/zypp/repos.d/*.repo", "/etc/pacman.conf"}},
+	{"defaults", shell, []string{"/etc/default/*", "/etc/sysconfig/[^.in]*", "/etc/conf.d/[^.]*", "/etc/apache2/envvars"}},
 	{"logging", words, []string{"/etc/rsyslog.conf", "/etc/rsyslog.d/*", "/etc/syslog.conf", "/etc/audit/audit.rules", "/etc/audit/rules.d/*"}},
 	{"logging", ini, []string{"/etc/audit/auditd.conf", "/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d/*.conf"}},
 	{"logging", shell, []string{"/etc/logrotate.conf", "/etc/logrotate.d/*"}},
 	{"web", words, append(inTrees(".htaccess"),
 		"/etc/apache2/apache2.conf", "/etc/apache2/conf-enabled/*", "/etc/apache2/sites-available/*", "/etc/apache2/sites-enabled/*", "/etc/apache2/conf-available/*", "/etc/apache2/mods-enabled/*.conf",
+		"/etc/apache2/mods-enabled/*.load", "/etc/apache2/ports.conf", "/etc/httpd/conf.modules.d/*.conf", "/etc/nginx/modules-enabled/*", "/etc/caddy/Caddyfile",
 		"/etc/httpd/conf/*.conf", "/etc/httpd/conf.d/*.conf", "/etc/nginx/nginx.conf", "/etc/nginx/conf.d/*", "/etc/nginx/sites-available/*", "/etc/nginx/sites-enabled/*", "/etc/nginx/snippets/*",
 		"/etc/nginx/default.d/*", "/etc/nginx/vhosts.d/*", "/etc/lighttpd/*.conf", "/etc/lighttpd/conf-enabled/*")},
 	{"web", ini, append(inTrees(".user.ini"),
-		"/etc/php.ini", "/etc/php.d/*.ini", "/etc/php/*/*/php.ini", "/etc/php/*/*/conf.d/*.ini", "/etc/php/*/mods-available/*.ini", "/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.d/*.conf", "/usr/local/etc/php/conf.d/*.ini")},
+		"/etc/php.ini", "/etc/php.d/*.ini", "/etc/php/*/*/php.ini", "/etc/php/*/*/conf.d/*.ini", "/etc/php/*/mods-available/*.ini", "/etc/php/*/fpm/php-fpm.conf", "/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.conf", "/etc/php-fpm.d/*.conf", "/usr/local/etc/php/conf.d/*.ini")},
 	{"scheduler", shell, []string{"/etc/cron.hourly/[^.]*", "/etc/cron.daily/[^.]*", "/etc/cron.weekly/[^.]*", "/etc/cron.monthly/[^.]*"}},
 }
 
@@ -245,6 +275,7 @@ func (r *reader) line(t string, from, end int64, number int) bool {
 		r.yield(timeline.Record{}, r.src.Damage(from, r.src.Size-from, number, fmt.Sprintf("the lines after the first %d are left out", maxLines), nil))
 		return false
 	}
+	t = mask(t, r.area, r.form)
 	if len(t) > maxText {
 		t = strings.ToValidUTF8(t[:maxText], "")
 	}

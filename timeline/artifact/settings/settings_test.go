@@ -59,6 +59,13 @@ func TestLines(t *testing.T) {
 		{"git hook", "/srv/www/shop/.git/hooks/post-merge", "#!/bin/sh\nmake\n", []string{"2 autostart: make"}},
 		{"git sample", "/srv/www/shop/.git/hooks/post-merge.sample", "#!/bin/sh\nmake\n", nil},
 		{"user.ini", "/var/www/a/b/.user.ini", "auto_prepend_file=/x.jpg\n", []string{"1 web auto_prepend_file = /x.jpg"}},
+		{"module", "/etc/apache2/mods-enabled/php8.2.load", "# Depends: mime\nLoadModule php_module /usr/lib/apache2/modules/libphp8.2.so\n", []string{"2 web LoadModule = php_module /usr/lib/apache2/modules/libphp8.2.so"}},
+		{"database", "/etc/mysql/debian.cnf", "[client]\nuser = debian\npassword = a b\n", []string{"2 database [client] user = debian", "3 database [client] password = ***"}},
+		{"postgresql", "/etc/postgresql/15/main/pg_hba.conf", "local all postgres peer\n", []string{"1 database: local all postgres peer"}},
+		{"mail", "/etc/postfix/main.cf", "mynetworks = 0.0.0.0/0\n", []string{"1 mail mynetworks = 0.0.0.0/0"}},
+		{"proxy", "/etc/squid/squid.conf", "http_access allow all\n", []string{"1 proxy http_access = allow all"}},
+		{"jail", "/etc/fail2ban/jail.d/a.conf", "[sshd]\nenabled = false\n", []string{"2 bans [sshd] enabled = false"}},
+		{"repository", "/etc/apt/sources.list", "deb http://deb.example.org bookworm main\n", []string{"1 repository deb = http://deb.example.org bookworm main"}},
 		{"program", "/etc/init.d/a", "\x7fELF\x02\x00\x00abc\n", nil},
 		{"no end", "/etc/sudoers", "a ALL=ALL \\", []string{"1 authentication a = ALL=ALL"}},
 		{"linked", "/opt/other", "x\n", []string{"1 autostart: x"}},
@@ -66,6 +73,39 @@ func TestLines(t *testing.T) {
 	for _, tt := range tests {
 		if got := show(t, source(tt.path, tt.text)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s:\ngot  %q\nwant %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	for _, tt := range []struct {
+		path, in, want string
+	}{
+		{"/etc/redis/redis.conf", "requirepass geheim", "requirepass ***"},
+		{"/etc/systemd/system/a.service", "Environment=DB_PASSWORD=geheim MODE=x", "Environment=DB_PASSWORD=*** MODE=x"},
+		{"/etc/systemd/system/a.service", "ExecStart=/usr/bin/a --token='gehe im' -v", "ExecStart=/usr/bin/a --token=*** -v"},
+		{"/etc/systemd/system/a.service", "ExecStart=/usr/bin/curl https://u:geheim@example.org/", "ExecStart=/usr/bin/curl https://u:***@example.org/"},
+		{"/var/www/a/.htaccess", `SetEnv API_TOKEN "geheim"`, "SetEnv API_TOKEN ***"},
+		{"/etc/squid/squid.conf", "cache_peer 192.0.2.1 parent 3128 0 login=u:geheim", "cache_peer 192.0.2.1 parent 3128 0 login=u:***"},
+		{"/etc/dovecot/dovecot-sql.conf.ext", "connect = host=/run/mysqld dbname=m user=u password=geheim", "connect = host=/run/mysqld dbname=m user=u password=***"},
+		{"/root/.bashrc", "export AWS_SECRET_ACCESS_KEY=geheim", "export AWS_SECRET_ACCESS_KEY=***"},
+		{"/etc/wireguard/wg0.conf", "PrivateKey = geheim=", "PrivateKey = ***"},
+		// What lets nobody in stays.
+		{"/etc/nsswitch.conf", "passwd: sss files", "passwd: sss files"},
+		{"/etc/sudoers.d/a", "a ALL=(ALL) NOPASSWD: ALL", "a ALL=(ALL) NOPASSWD: ALL"},
+		{"/etc/pam.d/common-password", "password requisite pam_pwquality.so retry=3", "password requisite pam_pwquality.so retry=3"},
+		{"/etc/postfix/main.cf", "smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd", "smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd"},
+		{"/etc/ssh/sshd_config", "PasswordAuthentication no", "PasswordAuthentication no"},
+		{"/etc/init.d/a", `PASSWORD=$(cat /etc/secret)`, `PASSWORD=$(cat /etc/secret)`},
+	} {
+		n := 0
+		for r, err := range run(context.Background(), source(tt.path, tt.in)) {
+			if n++; err != nil || r.Fields["text"] != tt.want || strings.Contains(r.Summary+r.Fields["value"], "geheim") {
+				t.Errorf("%s: %q, %+v, %v", tt.in, r.Fields["text"], r, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d records", tt.in, n)
 		}
 	}
 }
