@@ -74,7 +74,7 @@ func (w *indirectWalk) indirect(block uint32, level int, at uint64, parent int64
 	w.seen[block] = true
 	w.b.read++
 	buf := make([]byte, w.f.blockSize)
-	if err := w.f.readBlock("indirect block", uint64(block), w.b.n, buf); err != nil {
+	if err := w.f.readBlockOn(w.b.r, "indirect block", uint64(block), w.b.n, buf); err != nil {
 		if w.b.err == nil {
 			w.b.err = err
 		}

@@ -1,6 +1,7 @@
 package ext4
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,9 @@ func unexpected(err error) error {
 // content is the mapped data of an inode.
 type content struct {
 	f    *FS
+	r    io.ReaderAt // of the data
 	n    filesystem.Inum
+	raw  []byte // the inode, where it does not lie on r; else nil
 	size int64
 	runs []filesystem.Extent // sorted by Logical, without gaps, covering size
 	err  error               // why runs are Lost
@@ -59,7 +62,11 @@ func (c *content) ReadAt(p []byte, off int64) (n int, err error) {
 			return n, &filesystem.CorruptError{Structure: "mapping", Offset: -1, Inum: c.n, Reason: fmt.Sprintf("byte %d of the file cannot be mapped", at)}
 		default:
 			disk := run.Offset + at - run.Logical
-			if got, err := c.f.r.ReadAt(want, disk); got < len(want) {
+			if from := disk + 1; c.raw != nil && run.Kind == filesystem.Inline && from >= 0 && from+int64(len(want)) <= int64(len(c.raw)) {
+				copy(want, c.raw[from:]) // offsets count from -1
+				break
+			}
+			if got, err := c.r.ReadAt(want, disk); got < len(want) {
 				return n + got, &filesystem.ReadError{Structure: "content", Offset: disk + int64(got), Length: int64(len(want) - got), Inum: c.n, Err: unexpected(err)}
 			}
 		}
@@ -84,12 +91,19 @@ func (f *FS) Content(in *filesystem.Inode) (filesystem.Content, error) {
 	return c, err
 }
 
-func (f *FS) mapContent(in *filesystem.Inode) (*content, error) {
+func (f *FS) mapContent(in *filesystem.Inode) (*content, error) { return f.mapContentOn(f.r, in) }
+
+// mapContentOn maps the data of an inode; the blocks of its map and the data
+// are read from r.
+func (f *FS) mapContentOn(r io.ReaderAt, in *filesystem.Inode) (*content, error) {
 	if len(in.Raw) < inodeBase {
 		return nil, &filesystem.CorruptError{Structure: "inode", Offset: in.Offset, Inum: in.Inum, Reason: "its bytes are not known"}
 	}
-	c := &content{f: f, n: in.Inum, size: in.Size}
+	c := &content{f: f, r: r, n: in.Inum, size: in.Size}
 	raw := rawInode(in.Raw)
+	if in.Offset < 0 {
+		c.raw = bytes.Clone(in.Raw)
+	}
 	switch in.Mode.Type() {
 	case filesystem.CharDevice, filesystem.BlockDevice, filesystem.FIFO, filesystem.Socket:
 		c.size = 0
@@ -108,10 +122,10 @@ func (f *FS) mapContent(in *filesystem.Inode) (*content, error) {
 		err := f.mapInline(in, c)
 		return c, err
 	case in.Flags&filesystem.FlagExtents != 0:
-		b = runBuilder{f: f, n: in.Inum}
+		b = runBuilder{f: f, r: r, n: in.Inum}
 		f.mapExtents(&b, raw)
 	default:
-		b = runBuilder{f: f, n: in.Inum}
+		b = runBuilder{f: f, r: r, n: in.Inum}
 		f.mapIndirect(&b, raw)
 	}
 	c.runs = b.finish(in)
@@ -123,6 +137,7 @@ func (f *FS) mapContent(in *filesystem.Inode) (*content, error) {
 // neighbours and fills gaps with holes.
 type runBuilder struct {
 	f    *FS
+	r    io.ReaderAt // of the blocks of the map
 	n    filesystem.Inum
 	runs []filesystem.Extent
 	next int64 // logical byte behind the last run

@@ -105,7 +105,7 @@ func (w *extentWalk) child(block uint64, parent int64, depth int, from, to uint6
 	w.seen[block] = true
 	w.b.read++
 	buf := make([]byte, w.f.blockSize)
-	if err := w.f.readBlock("extent node", block, w.b.n, buf); err != nil {
+	if err := w.f.readBlockOn(w.b.r, "extent node", block, w.b.n, buf); err != nil {
 		if w.b.err == nil {
 			w.b.err = err
 		}

@@ -237,11 +237,15 @@ func (f *FS) parseGroup(g uint64, block []byte, k uint64, offset int64) (group, 
 
 // readBlock fills buf from a physical block on.
 func (f *FS) readBlock(structure string, block uint64, n filesystem.Inum, buf []byte) error {
+	return f.readBlockOn(f.r, structure, block, n, buf)
+}
+
+func (f *FS) readBlockOn(r io.ReaderAt, structure string, block uint64, n filesystem.Inum, buf []byte) error {
 	if block >= f.blocks || uint64(len(buf)) > (f.blocks-block)*uint64(f.blockSize) {
 		return &filesystem.CorruptError{Structure: structure, Offset: -1, Inum: n, Reason: fmt.Sprintf("block %d lies outside of the file system", block)}
 	}
 	off := int64(block) * f.blockSize
-	if got, err := f.r.ReadAt(buf, off); got < len(buf) {
+	if got, err := r.ReadAt(buf, off); got < len(buf) {
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}

@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"fmt"
+	"io"
 
 	"deadbox/fs/filesystem"
 )
@@ -18,13 +19,15 @@ func (f *FS) inodeOffset(n uint32) (int64, error) {
 	return int64(f.groups[g].inodeTable)*f.blockSize + int64((n-1)%f.inodesPerGroup)*int64(f.inodeSize), nil
 }
 
-func (f *FS) rawInode(n uint32) (rawInode, int64, error) {
+func (f *FS) rawInode(n uint32) (rawInode, int64, error) { return f.rawInodeOf(f.r, n) }
+
+func (f *FS) rawInodeOf(r io.ReaderAt, n uint32) (rawInode, int64, error) {
 	off, err := f.inodeOffset(n)
 	if err != nil {
 		return nil, 0, err
 	}
 	raw := make(rawInode, f.inodeSize)
-	if got, err := f.r.ReadAt(raw, off); got < len(raw) {
+	if got, err := r.ReadAt(raw, off); got < len(raw) {
 		return nil, 0, &filesystem.ReadError{Structure: "inode", Offset: off, Length: int64(len(raw)), Inum: filesystem.Inum(n), Err: unexpected(err)}
 	}
 	return raw, off, nil

@@ -15,47 +15,51 @@ const (
 	superMagic  = 0xef53
 )
 
-func (b rawSuper) inodesCount() uint32       { return le.Uint32(b[0x00:]) }
-func (b rawSuper) blocksCountLo() uint32     { return le.Uint32(b[0x04:]) }
-func (b rawSuper) freeBlocksLo() uint32      { return le.Uint32(b[0x0c:]) }
-func (b rawSuper) freeInodes() uint32        { return le.Uint32(b[0x10:]) }
-func (b rawSuper) firstDataBlock() uint32    { return le.Uint32(b[0x14:]) }
-func (b rawSuper) logBlockSize() uint32      { return le.Uint32(b[0x18:]) } // block size is 1024 << this
-func (b rawSuper) logClusterSize() uint32    { return le.Uint32(b[0x1c:]) } // likewise; of meaning with bigalloc
-func (b rawSuper) blocksPerGroup() uint32    { return le.Uint32(b[0x20:]) }
-func (b rawSuper) inodesPerGroup() uint32    { return le.Uint32(b[0x28:]) }
-func (b rawSuper) mtime() uint32             { return le.Uint32(b[0x2c:]) } // last mount, seconds
-func (b rawSuper) wtime() uint32             { return le.Uint32(b[0x30:]) } // last write, seconds
-func (b rawSuper) magic() uint16             { return le.Uint16(b[0x38:]) }
-func (b rawSuper) state() uint16             { return le.Uint16(b[0x3a:]) } // 1 cleanly unmounted, 2 errors, 4 orphans being recovered
-func (b rawSuper) lastcheck() uint32         { return le.Uint32(b[0x40:]) }
-func (b rawSuper) revLevel() uint32          { return le.Uint32(b[0x4c:]) } // 0: fixed inode size, no features
-func (b rawSuper) firstIno() uint32          { return le.Uint32(b[0x54:]) }
-func (b rawSuper) inodeSize() uint16         { return le.Uint16(b[0x58:]) }
-func (b rawSuper) blockGroupNr() uint16      { return le.Uint16(b[0x5a:]) } // group of this copy
-func (b rawSuper) featureCompat() uint32     { return le.Uint32(b[0x5c:]) }
-func (b rawSuper) featureIncompat() uint32   { return le.Uint32(b[0x60:]) }
-func (b rawSuper) featureROCompat() uint32   { return le.Uint32(b[0x64:]) }
-func (b rawSuper) uuid() []byte              { return b[0x68:0x78] }
-func (b rawSuper) volumeName() []byte        { return b[0x78:0x88] }
-func (b rawSuper) lastMounted() []byte       { return b[0x88:0xc8] }
-func (b rawSuper) reservedGDTBlocks() uint16 { return le.Uint16(b[0xce:]) }
-func (b rawSuper) journalUUID() []byte       { return b[0xd0:0xe0] }
-func (b rawSuper) journalInum() uint32       { return le.Uint32(b[0xe0:]) }
-func (b rawSuper) lastOrphan() uint32        { return le.Uint32(b[0xe8:]) } // head of the list through i_dtime
-func (b rawSuper) descSize() uint16          { return le.Uint16(b[0xfe:]) } // of a group descriptor, with 64bit
-func (b rawSuper) firstMetaBG() uint32       { return le.Uint32(b[0x104:]) }
-func (b rawSuper) mkfsTime() uint32          { return le.Uint32(b[0x108:]) }
-func (b rawSuper) blocksCountHi() uint32     { return le.Uint32(b[0x150:]) }
-func (b rawSuper) freeBlocksHi() uint32      { return le.Uint32(b[0x158:]) }
-func (b rawSuper) backupBGs(i int) uint32    { return le.Uint32(b[0x24c+4*i:]) } // with sparse_super2
-func (b rawSuper) checksumSeed() uint32      { return le.Uint32(b[0x270:]) }
-func (b rawSuper) wtimeHi() uint8            { return b[0x274] } // bits 32 to 39
-func (b rawSuper) mtimeHi() uint8            { return b[0x275] }
-func (b rawSuper) mkfsTimeHi() uint8         { return b[0x276] }
-func (b rawSuper) lastcheckHi() uint8        { return b[0x277] }
-func (b rawSuper) orphanFileInum() uint32    { return le.Uint32(b[0x280:]) }
-func (b rawSuper) checksum() uint32          { return le.Uint32(b[0x3fc:]) } // crc32c of what precedes
+func (b rawSuper) inodesCount() uint32         { return le.Uint32(b[0x00:]) }
+func (b rawSuper) blocksCountLo() uint32       { return le.Uint32(b[0x04:]) }
+func (b rawSuper) freeBlocksLo() uint32        { return le.Uint32(b[0x0c:]) }
+func (b rawSuper) freeInodes() uint32          { return le.Uint32(b[0x10:]) }
+func (b rawSuper) firstDataBlock() uint32      { return le.Uint32(b[0x14:]) }
+func (b rawSuper) logBlockSize() uint32        { return le.Uint32(b[0x18:]) } // block size is 1024 << this
+func (b rawSuper) logClusterSize() uint32      { return le.Uint32(b[0x1c:]) } // likewise; of meaning with bigalloc
+func (b rawSuper) blocksPerGroup() uint32      { return le.Uint32(b[0x20:]) }
+func (b rawSuper) inodesPerGroup() uint32      { return le.Uint32(b[0x28:]) }
+func (b rawSuper) mtime() uint32               { return le.Uint32(b[0x2c:]) } // last mount, seconds
+func (b rawSuper) wtime() uint32               { return le.Uint32(b[0x30:]) } // last write, seconds
+func (b rawSuper) magic() uint16               { return le.Uint16(b[0x38:]) }
+func (b rawSuper) state() uint16               { return le.Uint16(b[0x3a:]) } // 1 cleanly unmounted, 2 errors, 4 orphans being recovered
+func (b rawSuper) lastcheck() uint32           { return le.Uint32(b[0x40:]) }
+func (b rawSuper) revLevel() uint32            { return le.Uint32(b[0x4c:]) } // 0: fixed inode size, no features
+func (b rawSuper) firstIno() uint32            { return le.Uint32(b[0x54:]) }
+func (b rawSuper) inodeSize() uint16           { return le.Uint16(b[0x58:]) }
+func (b rawSuper) blockGroupNr() uint16        { return le.Uint16(b[0x5a:]) } // group of this copy
+func (b rawSuper) featureCompat() uint32       { return le.Uint32(b[0x5c:]) }
+func (b rawSuper) featureIncompat() uint32     { return le.Uint32(b[0x60:]) }
+func (b rawSuper) featureROCompat() uint32     { return le.Uint32(b[0x64:]) }
+func (b rawSuper) uuid() []byte                { return b[0x68:0x78] }
+func (b rawSuper) volumeName() []byte          { return b[0x78:0x88] }
+func (b rawSuper) lastMounted() []byte         { return b[0x88:0xc8] }
+func (b rawSuper) reservedGDTBlocks() uint16   { return le.Uint16(b[0xce:]) }
+func (b rawSuper) journalUUID() []byte         { return b[0xd0:0xe0] }
+func (b rawSuper) journalInum() uint32         { return le.Uint32(b[0xe0:]) }
+func (b rawSuper) lastOrphan() uint32          { return le.Uint32(b[0xe8:]) } // head of the list through i_dtime
+func (b rawSuper) descSize() uint16            { return le.Uint16(b[0xfe:]) } // of a group descriptor, with 64bit
+func (b rawSuper) firstMetaBG() uint32         { return le.Uint32(b[0x104:]) }
+func (b rawSuper) journalBackupType() uint8    { return b[0xfd] } // 1: s_jnl_blocks is a copy of the journal's i_block and size
+func (b rawSuper) journalBackupBlocks() []byte { return b[0x10c:0x148] }
+func (b rawSuper) journalBackupSizeHi() uint32 { return le.Uint32(b[0x148:]) }
+func (b rawSuper) journalBackupSizeLo() uint32 { return le.Uint32(b[0x14c:]) }
+func (b rawSuper) mkfsTime() uint32            { return le.Uint32(b[0x108:]) }
+func (b rawSuper) blocksCountHi() uint32       { return le.Uint32(b[0x150:]) }
+func (b rawSuper) freeBlocksHi() uint32        { return le.Uint32(b[0x158:]) }
+func (b rawSuper) backupBGs(i int) uint32      { return le.Uint32(b[0x24c+4*i:]) } // with sparse_super2
+func (b rawSuper) checksumSeed() uint32        { return le.Uint32(b[0x270:]) }
+func (b rawSuper) wtimeHi() uint8              { return b[0x274] } // bits 32 to 39
+func (b rawSuper) mtimeHi() uint8              { return b[0x275] }
+func (b rawSuper) mkfsTimeHi() uint8           { return b[0x276] }
+func (b rawSuper) lastcheckHi() uint8          { return b[0x277] }
+func (b rawSuper) orphanFileInum() uint32      { return le.Uint32(b[0x280:]) }
+func (b rawSuper) checksum() uint32            { return le.Uint32(b[0x3fc:]) } // crc32c of what precedes
 
 // Bits of s_feature_compat.
 const (

@@ -16,8 +16,9 @@ import (
 
 // FS is one ext2, ext3 or ext4 file system. It is safe for concurrent use.
 type FS struct {
-	r    io.ReaderAt
-	size int64 // bytes of r
+	r    io.ReaderAt // the disk, with the journal's copies over it where they are replayed
+	dev  io.ReaderAt // the disk as it is
+	size int64       // bytes of dev
 
 	sb             rawSuper
 	blockSize      int64
@@ -43,6 +44,19 @@ type FS struct {
 	metaOnce    sync.Once
 	meta        []blockRange // metadata of the groups, sorted
 	metaLongest uint64       // blocks of the longest of them
+
+	noReplay    bool
+	journalDev  io.ReaderAt // that an external journal lies on; nil if none was given
+	journalSize int64       // bytes of journalDev
+	journalOnce sync.Once
+	journal     *Journal
+	journalErr  error
+	overlaid    *overlay // nil if nothing was replayed
+	replay      Replay
+	replayTold  bool // Notes say what became of the journal
+
+	tableOnce sync.Once
+	tables    []tableStart // of the groups' inode tables, sorted
 }
 
 // blockRange is a half-open range of physical blocks.
@@ -51,8 +65,15 @@ type blockRange struct{ from, to uint64 }
 // Open reads the superblock and the group descriptors. A damaged superblock
 // or descriptor is replaced by its backup, and Info says so. It fails with an error
 // that wraps [errors.ErrUnsupported] if a feature is on that it does not know.
-func Open(r io.ReaderAt, size int64) (*FS, error) {
-	f := &FS{r: r, size: size, dirCache: map[filesystem.Inum]*dirNames{}}
+//
+// If the file system needs recovery, the committed transactions of its journal
+// lie over the disk in all that is read, as after a mount; Info says so, and
+// [NoReplay] shows the disk as it is.
+func Open(r io.ReaderAt, size int64, opts ...Option) (*FS, error) {
+	f := &FS{r: r, dev: r, size: size, dirCache: map[filesystem.Inum]*dirNames{}}
+	for _, opt := range opts {
+		opt(f)
+	}
 	primary, err := readSuper(r, superOffset)
 	if err == nil {
 		err = f.adopt(primary)
@@ -68,6 +89,11 @@ func Open(r io.ReaderAt, size int64) (*FS, error) {
 		f.damage(&filesystem.CorruptError{Structure: "superblock", Offset: superOffset, Reason: "checksum mismatch"})
 	}
 	f.readGroups()
+	if f.replayJournal() {
+		// The journal may hold the descriptors in a later state.
+		f.groups, f.tableBytes = nil, 0
+		f.readGroups()
+	}
 	if len(f.groups) == 0 {
 		return nil, &filesystem.CorruptError{Structure: "group descriptors", Offset: int64(f.firstBlock+1) * f.blockSize, Reason: "none can be read"}
 	}
@@ -293,9 +319,9 @@ func (f *FS) describe() {
 		info.System[filesystem.Inum(n)] = "orphan file"
 	}
 
-	if f.incompat(incompatRecover) {
+	if f.incompat(incompatRecover) && !f.replayTold {
 		f.note("The file system was not cleanly unmounted: its journal holds changes that are not in the tree (needs_recovery).")
-	} else if sb.state()&1 == 0 {
+	} else if sb.state()&1 == 0 && !f.replayTold {
 		f.note("The file system was not cleanly unmounted.")
 	}
 	if sb.state()&2 != 0 {
