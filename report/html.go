@@ -52,6 +52,7 @@ type page struct {
 	Changes                     []changeTable
 	Explained                   string
 	Compared                    bool
+	Tables                      []tableView
 	Accounts                    []accountRow
 	MoreAccounts                string
 	Images                      []imageView
@@ -109,6 +110,18 @@ type volumeRow struct {
 	Slot, Type, Holds, Point, Label, UUID, Offset, Size string
 }
 
+// tableView is a list beside the findings.
+type tableView struct {
+	Title, Note, More string
+	Head              []cell
+	Rows              [][]cell
+}
+
+type cell struct {
+	Text string
+	N    bool // a number
+}
+
 type damageRow struct{ Place, What string }
 
 func newPage(inv *Investigation) *page {
@@ -161,6 +174,7 @@ func newPage(inv *Investigation) *page {
 	}
 	p.Chart = newChart(inv, story, anchors, zone)
 	p.changes(inv, zone)
+	p.tables(inv)
 	p.accounts(inv)
 	p.images(inv)
 	p.damage(inv)
@@ -225,6 +239,24 @@ func (p *page) changes(inv *Investigation, zone *time.Location) {
 			t.More = Count(more)
 		}
 		p.Changes = append(p.Changes, t)
+	}
+}
+
+func (p *page) tables(inv *Investigation) {
+	for i := range inv.Tables {
+		t := &inv.Tables[i]
+		v := tableView{Title: Text(t.Title), Note: Text(t.Note), More: Text(t.More)}
+		cells := func(row []string) (out []cell) {
+			for j, s := range row {
+				out = append(out, cell{Text(Cut(s, 500)), slices.Contains(t.Right, j)})
+			}
+			return out
+		}
+		v.Head = cells(t.Head)
+		for _, row := range t.Rows {
+			v.Rows = append(v.Rows, cells(row))
+		}
+		p.Tables = append(p.Tables, v)
 	}
 }
 

@@ -38,6 +38,7 @@ type Investigation struct {
 	Damage                      []Damage  // of the evidence
 	BaselineDamage              []Damage  // of the baseline: what could not be compared with
 	Notes                       []string  // what a reader must know, a sentence each
+	Tables                      []Table   // what the server remembers, beside the findings
 
 	// Zone is the one for times that people read, ZoneName how it was asked for;
 	// nil for the server's own.
@@ -55,6 +56,18 @@ type Investigation struct {
 	Dir string
 	// Outputs are the files written so far. Case fills it in.
 	Outputs []Output
+}
+
+// Table is a list that the reports show beside the findings: who can log in,
+// what starts by itself. Its strings are plain text of the image or ours; the
+// reports escape them.
+type Table struct {
+	Title string
+	Note  string // a sentence or two under the table; "" for none
+	Head  []string
+	Rows  [][]string // as long as Head
+	Right []int      // columns of numbers
+	More  string     // says how many rows are left out, and what shows them; "" if none are
 }
 
 // FileText is a part of a file that a report quotes.

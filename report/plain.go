@@ -45,6 +45,7 @@ func WriteText(w io.Writer, inv *Investigation) error {
 	p.findings()
 	p.story()
 	p.changes()
+	p.tables()
 	p.damage()
 	p.end()
 	_, err := w.Write(trimLines(p.Bytes()))
@@ -233,6 +234,32 @@ func changeText(c *timeline.Change, zone *time.Location) string {
 		b = append(b, "  ("+Text(Cut(strings.Join(c.Differs, ", "), 300))+")"...)
 	}
 	return string(b)
+}
+
+// tables writes each list as records, a paragraph a row: a page is too narrow for
+// their columns.
+func (p *plain) tables() {
+	for i := range p.inv.Tables {
+		t := &p.inv.Tables[i]
+		p.section(t.Title)
+		p.line("")
+		for _, row := range t.Rows {
+			var parts []string
+			for j, cell := range row {
+				if cell = strings.TrimSpace(Text(Cut(cell, 300))); cell != "" && j > 0 {
+					cell = strings.ToLower(t.Head[j]) + " " + cell
+				}
+				parts = append(parts, cell)
+			}
+			p.line(hanging("- ", strings.Join(nonEmpty(parts...), "; ")))
+		}
+		for _, s := range []string{t.More, t.Note} {
+			if s != "" {
+				p.line("")
+				p.line(fill(Text(s), plainWidth, ""))
+			}
+		}
+	}
 }
 
 func (p *plain) damage() {

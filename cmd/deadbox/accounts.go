@@ -92,10 +92,14 @@ func runAccounts(ctx context.Context, a *app, opts *accountsOptions, sources []s
 		return err
 	}
 	return a.withRecords(ctx, &opts.recordOptions, sources, func(r *recorder) error {
-		people, err := r.people(list)
-		if err != nil {
+		c := newCensus()
+		for rec := range r.records(list) {
+			c.add(rec)
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
+		people := c.join()
 		if r.o.format == formatText && !opts.full {
 			return r.writePeople(people, opts.all)
 		}
@@ -108,62 +112,75 @@ func runAccounts(ctx context.Context, a *app, opts *accountsOptions, sources []s
 	})
 }
 
-// people joins what the extractors say of each account, in the order of
-// passwd.
-func (r *recorder) people(list []*timeline.Extractor) ([]*person, error) {
-	var people []*person
-	byName := map[string]*person{}
-	byGroup := map[string][]string{} // names of groups by number
-	var rest []timeline.Record
-	for rec := range r.records(list) {
-		f := rec.Fields
-		switch rec.Kind {
-		case timeline.KindAccount:
-			p := &person{rec: *rec}
-			people = append(people, p)
-			if byName[f["account"]] == nil {
-				byName[f["account"]] = p
-			}
-		case timeline.KindGroup:
-			byGroup[f["gid"]] = append(byGroup[f["gid"]], f["group"])
-			rest = append(rest, *rec)
-		case timeline.KindLogin:
-			if f["action"] == "login" && len(rec.Stamps) > 0 {
-				rest = append(rest, *rec)
-			}
-		default:
-			rest = append(rest, *rec)
+// census joins what the extractors say of each account.
+type census struct {
+	people  []*person // in the order of passwd
+	byName  map[string]*person
+	byGroup map[string][]string // names of groups by number
+	rest    []timeline.Record   // what is joined once all accounts are known
+}
+
+func newCensus() *census {
+	return &census{byName: map[string]*person{}, byGroup: map[string][]string{}}
+}
+
+func (c *census) add(rec *timeline.Record) {
+	f := rec.Fields
+	switch rec.Kind {
+	case timeline.KindAccount:
+		p := &person{rec: *rec}
+		c.people = append(c.people, p)
+		if c.byName[f["account"]] == nil {
+			c.byName[f["account"]] = p
+		}
+	case timeline.KindGroup:
+		c.byGroup[f["gid"]] = append(c.byGroup[f["gid"]], f["group"])
+		c.rest = append(c.rest, *rec)
+	case timeline.KindLogin:
+		if f["action"] == "login" && len(rec.Stamps) > 0 {
+			c.rest = append(c.rest, *rec)
+		}
+	case timeline.KindAuthorizedKey:
+		c.rest = append(c.rest, *rec)
+	case timeline.KindEffective:
+		if f["name"] == "sudo-rule" || f["name"] == "doas-rule" {
+			c.rest = append(c.rest, *rec)
 		}
 	}
-	for _, p := range people {
-		p.groups = append(p.groups, byGroup[p.rec.Fields["gid"]]...)
+}
+
+// join gives the accounts. It is called once.
+func (c *census) join() []*person {
+	for _, p := range c.people {
+		p.groups = append(p.groups, c.byGroup[p.rec.Fields["gid"]]...)
 	}
-	for i := range rest {
-		rec := &rest[i]
+	for i := range c.rest {
+		rec := &c.rest[i]
 		f := rec.Fields
-		p := byName[f["account"]]
+		p := c.byName[f["account"]]
 		switch {
 		case rec.Kind == timeline.KindGroup:
 			for m := range strings.SplitSeq(f["members"], ",") {
-				if p := byName[m]; p != nil && !slices.Contains(p.groups, f["group"]) {
+				if p := c.byName[m]; p != nil && !slices.Contains(p.groups, f["group"]) {
 					p.groups = append(p.groups, f["group"])
 				}
 			}
-		case rec.Kind == timeline.KindAuthorizedKey && p != nil:
+		case rec.Kind == timeline.KindEffective:
+			grant(c.people, f)
+		case p == nil:
+		case rec.Kind == timeline.KindAuthorizedKey:
 			p.keys = append(p.keys, cmp.Or(f["comment"], f["fingerprint"], "?"))
-		case rec.Kind == timeline.KindLogin && p != nil:
+		case rec.Kind == timeline.KindLogin:
 			if t := rec.Stamps[0].When; t.After(p.lastLogin) {
 				p.lastLogin, p.lastFrom = t, cmp.Or(f["address"], f["remote_host"], f["tty"])
 			}
-		case f["name"] == "sudo-rule" || f["name"] == "doas-rule":
-			r.grant(people, f)
 		}
 	}
-	return people, r.ctx.Err()
+	return c.people
 }
 
 // grant gives a rule of sudo to the accounts that it is for.
-func (r *recorder) grant(people []*person, f map[string]string) {
+func grant(people []*person, f map[string]string) {
 	if f["action"] == "deny" {
 		return
 	}
@@ -197,12 +214,10 @@ func (p *person) record() *timeline.Record {
 	return &p.rec
 }
 
-func (r *recorder) writePeople(people []*person, all bool) error {
-	if len(people) == 0 {
-		return r.nothing("no accounts were found")
-	}
-	t := table{head: []string{"ACCOUNT", "UID", "SHELL", "PASSWORD", "SET ON", "GROUPS", "KEYS", "SUDO", "LAST LOGIN", "FROM", "ODD"}, right: []int{1}}
-	left := 0
+// peopleTable lists the accounts, without those that cannot log in and are not
+// out of the ordinary unless all are wanted; left says how many those are.
+func peopleTable(people []*person, all bool, zone *time.Location) (t *table, left int) {
+	t = &table{head: []string{"ACCOUNT", "UID", "SHELL", "PASSWORD", "SET ON", "GROUPS", "KEYS", "SUDO", "LAST LOGIN", "FROM", "ODD"}, right: []int{1}}
 	for _, p := range people {
 		odd := p.odd()
 		if !all && !p.canLogIn() && len(odd) == 0 && p.rec.Fields["uid"] != "0" {
@@ -216,11 +231,19 @@ func (r *recorder) writePeople(people []*person, all bool) error {
 		}
 		last := ""
 		if !p.lastLogin.IsZero() {
-			last = report.TimeIn(p.lastLogin, r.zone)
+			last = report.TimeIn(p.lastLogin, zone)
 		}
 		t.add(f["account"], f["uid"], f["shell"], password, f["last_changed"], strings.Join(p.groups, ","), report.Cut(strings.Join(p.keys, ", "), 80),
 			report.Cut(strings.Join(p.sudo, "; "), 80), last, p.lastFrom, strings.Join(odd, ", "))
 	}
+	return t, left
+}
+
+func (r *recorder) writePeople(people []*person, all bool) error {
+	if len(people) == 0 {
+		return r.nothing("no accounts were found")
+	}
+	t, left := peopleTable(people, all, r.zone)
 	if err := t.write(r.o); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"deadbox/fs/filesystem"
+	"deadbox/fs/host"
 	"deadbox/report"
 	"deadbox/timeline"
 )
@@ -75,11 +76,12 @@ func runAutostart(ctx context.Context, a *app, opts *autostartOptions, sources [
 			a.note(n)
 		}
 		var all []starter
+		own := &ownership{host: r.host}
 		for rec := range r.records(list) {
 			if rec.Kind != timeline.KindAutostart {
 				continue
 			}
-			s := r.starter(rec)
+			s := own.starter(rec)
 			if !strings.HasPrefix(s.rec.Fields["mechanism"], opts.mechanism) {
 				continue
 			}
@@ -88,15 +90,7 @@ func runAutostart(ctx context.Context, a *app, opts *autostartOptions, sources [
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		slices.SortStableFunc(all, func(a, b starter) int {
-			if a.foreign != b.foreign {
-				if a.foreign {
-					return -1
-				}
-				return 1
-			}
-			return b.changed.Compare(a.changed)
-		})
+		sortStarters(all)
 		if r.o.format == formatText && !opts.full {
 			return r.writeAutostart(all, opts.all, packages.Known())
 		}
@@ -109,9 +103,28 @@ func runAutostart(ctx context.Context, a *app, opts *autostartOptions, sources [
 	})
 }
 
+// sortStarters puts what no package owns first, the last changed at the top.
+func sortStarters(all []starter) {
+	slices.SortStableFunc(all, func(a, b starter) int {
+		if a.foreign != b.foreign {
+			if a.foreign {
+				return -1
+			}
+			return 1
+		}
+		return b.changed.Compare(a.changed)
+	})
+}
+
+// ownership says which package owns what starts by itself.
+type ownership struct {
+	host      *host.Host
+	templates map[string]string // content to package; nil until template
+}
+
 // starter looks up what packages own of it, and adds that to the record's
 // fields: owner, target_owner, changed.
-func (r *recorder) starter(rec *timeline.Record) starter {
+func (r *ownership) starter(rec *timeline.Record) starter {
 	s := starter{rec: *rec}
 	f := s.rec.Fields
 	packages := r.host.Packaged()
@@ -159,7 +172,7 @@ const maxTemplate = 64 << 10
 
 // template is the package of a file that has the very content of this one: what
 // adduser copies out of /etc/skel is the administrator's only once it was changed.
-func (r *recorder) template(path string) string {
+func (r *ownership) template(path string) string {
 	if r.templates == nil {
 		r.templates = map[string]string{}
 		for _, pattern := range templates {
@@ -188,12 +201,11 @@ func (s *starter) starts() bool {
 	return true
 }
 
-func (r *recorder) writeAutostart(all []starter, everything, known bool) error {
-	if len(all) == 0 {
-		return r.nothing("nothing was found that starts by itself")
-	}
-	t := table{head: []string{"CHANGED", "MECHANISM", "WHEN", "ACCOUNT", "WHAT", "SAID BY", "OWNER"}}
-	owned, resting := map[string]int{}, 0
+// autostartTable lists what starts by itself and no package owns, or everything;
+// owned counts by mechanism what packages own, resting what is not enabled.
+func autostartTable(all []starter, everything, known bool, zone *time.Location) (t *table, owned map[string]int, resting int) {
+	t = &table{head: []string{"CHANGED", "MECHANISM", "WHEN", "ACCOUNT", "WHAT", "SAID BY", "OWNER"}}
+	owned = map[string]int{}
 	for i := range all {
 		s := &all[i]
 		f := s.rec.Fields
@@ -217,8 +229,16 @@ func (r *recorder) writeAutostart(all []starter, everything, known bool) error {
 		case f["target_missing"] != "":
 			what += "  (is not there)"
 		}
-		t.add(day(s.changed, r.zone), f["mechanism"], when, f["account"], report.Cut(what, 120), placeOf(&s.rec), cmp.Or(s.owner, map[bool]string{true: "none", false: "?"}[known]))
+		t.add(day(s.changed, zone), f["mechanism"], when, f["account"], report.Cut(what, 120), placeOf(&s.rec), cmp.Or(s.owner, map[bool]string{true: "none", false: "?"}[known]))
 	}
+	return t, owned, resting
+}
+
+func (r *recorder) writeAutostart(all []starter, everything, known bool) error {
+	if len(all) == 0 {
+		return r.nothing("nothing was found that starts by itself")
+	}
+	t, owned, resting := autostartTable(all, everything, known, r.zone)
 	if len(t.rows) > 0 {
 		if err := t.write(r.o); err != nil {
 			return err

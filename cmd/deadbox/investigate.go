@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,6 +166,7 @@ type investigator struct {
 	engine   *rules.Engine
 	inv      report.Investigation
 	packaged *host.PackageSet
+	digest   *digest
 	telling  func(*timeline.File) bool // what a file's strings can be judged by a rule
 	unknown  []unknownFile             // programs and scripts that nothing vouches for
 
@@ -229,6 +231,7 @@ func (v *investigator) open() error {
 	}
 	v.index(v.ev, v.host, "reading directories")
 	v.packaged = v.host.Packaged()
+	v.digest = v.newDigest()
 	v.noteDamage(v.ev, v.packaged.Damage...)
 	v.inv.Notes = append(v.inv.Notes, v.packaged.Notes...)
 	v.inv.Notes = append(v.inv.Notes, v.host.TreeNotes()...)
@@ -508,6 +511,7 @@ func (v *investigator) artifacts() error {
 			continue
 		}
 		v.lineAt(&r)
+		v.digest.add(&r)
 		if err := v.add(&r); err != nil {
 			return err
 		}
@@ -622,6 +626,7 @@ func (v *investigator) describe() {
 		inv.Layouts = append(inv.Layouts, report.Layout{Image: composedName, Layout: volume.Layout{Table: "none", Volumes: c.Volumes, Notes: v.ev.composedNotes()}})
 	}
 	inv.Host = v.host
+	inv.Tables = v.digest.tables(v.packaged.Known(), cmp.Or(inv.Zone, v.host.Zone))
 	inv.Damage, inv.Counts.Damage = v.damage.listed, v.damage.count
 	inv.BaselineDamage, inv.Counts.BaselineDamage = v.baseDamage.listed, v.baseDamage.count
 	inv.FirstActivity, inv.LastActivity = v.activity()

@@ -182,18 +182,16 @@ func (l *login) record() *timeline.Record {
 	return &rec
 }
 
-func (r *recorder) writeLogins(logins []login, records []timeline.Record) error {
-	if len(logins) == 0 {
-		return r.nothing("no logins were found")
-	}
-	t := table{head: []string{"ACCOUNT", "TTY", "FROM", "START", "END", "FOR", "HOW", "KEY", "SAID BY"}}
+// loginTable is the logins for people.
+func loginTable(logins []login, zone *time.Location) *table {
+	t := &table{head: []string{"ACCOUNT", "TTY", "FROM", "START", "END", "FOR", "HOW", "KEY", "SAID BY"}}
 	for i := range logins {
 		l := &logins[i]
 		f := l.record().Fields
 		end, lasted := "", ""
 		switch {
 		case !l.until.IsZero():
-			end = report.TimeIn(l.until, r.zone)
+			end = report.TimeIn(l.until, zone)
 			if l.ended != "logout" {
 				end += " " + l.ended
 			}
@@ -201,17 +199,21 @@ func (r *recorder) writeLogins(logins []login, records []timeline.Record) error 
 		case l.inWtmp:
 			end = "still open"
 		}
-		key := f["key_comment"]
-		if key == "" {
-			key = f["fingerprint"]
-		}
 		how := f["method"]
 		if p := f["program"]; p != "" && !strings.HasPrefix(p, "sshd") {
 			how = strings.TrimSpace(p + " " + how)
 		}
-		t.add(f["account"], f["tty"], cmp.Or(f["address"], f["remote_host"]), report.TimeIn(l.start, r.zone), end, lasted, how, key, cmp.Or(f["said_by"], placeOf(&l.rec)))
+		t.add(f["account"], f["tty"], cmp.Or(f["address"], f["remote_host"]), report.TimeIn(l.start, zone), end, lasted, how, cmp.Or(f["key_comment"], f["fingerprint"]),
+			cmp.Or(f["said_by"], placeOf(&l.rec)))
 	}
-	if err := t.write(r.o); err != nil {
+	return t
+}
+
+func (r *recorder) writeLogins(logins []login, records []timeline.Record) error {
+	if len(logins) == 0 {
+		return r.nothing("no logins were found")
+	}
+	if err := loginTable(logins, r.zone).write(r.o); err != nil {
 		return err
 	}
 	// What was done to the files themselves.
@@ -242,62 +244,78 @@ type attacker struct {
 	first, last time.Time
 }
 
-func (r *recorder) failedLogins(list []*timeline.Extractor, each bool) error {
-	if each || r.o.format != formatText {
-		return r.writeInOrder(list, func(rec *timeline.Record) bool { return isFailed(rec) && rec.Fields[artifact.CopyOf] == "" })
+// attackers are the addresses from which logins failed.
+type attackers map[string]*attacker
+
+func (as attackers) add(rec *timeline.Record) {
+	failed := isFailed(rec)
+	if rec.Fields[artifact.CopyOf] != "" || !failed && !isAccepted(rec) {
+		return
 	}
-	found := map[string]*attacker{}
-	for rec := range r.records(list) {
-		failed := isFailed(rec)
-		if rec.Fields[artifact.CopyOf] != "" || !failed && !isAccepted(rec) {
-			continue
+	from := cmp.Or(rec.Fields["address"], rec.Fields["remote_host"], "(local)")
+	c := as[from]
+	if c == nil {
+		if len(as) >= maxClients {
+			return
 		}
-		from := cmp.Or(rec.Fields["address"], rec.Fields["remote_host"], "(local)")
-		c := found[from]
-		if c == nil {
-			c = &attacker{address: from, accounts: map[string]int{}}
-			found[from] = c
+		c = &attacker{address: from, accounts: map[string]int{}}
+		as[from] = c
+	}
+	switch {
+	case !failed:
+		c.accepted++
+		return
+	case rec.Kind == timeline.KindLogin:
+		c.btmp++
+	case rec.Fields["action"] == "login-failed":
+		c.logs += count(rec)
+	}
+	if acc := rec.Fields["account"]; acc != "" && (len(c.accounts) < 10000 || c.accounts[acc] > 0) {
+		c.accounts[acc]++
+	}
+	if len(rec.Stamps) > 0 {
+		when := rec.Stamps[0].When
+		if c.first.IsZero() || when.Before(c.first) {
+			c.first = when
 		}
-		switch {
-		case !failed:
-			c.accepted++
-			continue
-		case rec.Kind == timeline.KindLogin:
-			c.btmp++
-		case rec.Fields["action"] == "login-failed":
-			c.logs += count(rec)
-		}
-		if acc := rec.Fields["account"]; acc != "" && len(c.accounts) < 10000 {
-			c.accounts[acc]++
-		}
-		if len(rec.Stamps) > 0 {
-			when := rec.Stamps[0].When
-			if c.first.IsZero() || when.Before(c.first) {
-				c.first = when
-			}
-			if when.After(c.last) {
-				c.last = when
-			}
+		if when.After(c.last) {
+			c.last = when
 		}
 	}
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
+}
+
+// table lists those with the most failures first.
+func (as attackers) table(zone *time.Location) *table {
 	var all []*attacker
-	for _, c := range found {
+	for _, c := range as {
 		if c.logs+c.btmp > 0 || !c.first.IsZero() {
 			all = append(all, c)
 		}
 	}
-	if len(all) == 0 {
-		return r.nothing("no failed logins were found")
-	}
 	slices.SortFunc(all, func(a, b *attacker) int {
 		return cmp.Or(cmp.Compare(max(b.logs, b.btmp), max(a.logs, a.btmp)), cmp.Compare(a.address, b.address))
 	})
-	t := table{head: []string{"FROM", "IN LOGS", "IN BTMP", "GOT IN", "FIRST", "LAST", "ACCOUNTS TRIED"}, right: []int{1, 2, 3}}
+	t := &table{head: []string{"FROM", "IN LOGS", "IN BTMP", "GOT IN", "FIRST", "LAST", "ACCOUNTS TRIED"}, right: []int{1, 2, 3}}
 	for _, c := range all {
-		t.add(c.address, fmt.Sprint(c.logs), fmt.Sprint(c.btmp), fmt.Sprint(c.accepted), report.TimeIn(c.first, r.zone), report.TimeIn(c.last, r.zone), c.tried())
+		t.add(c.address, fmt.Sprint(c.logs), fmt.Sprint(c.btmp), fmt.Sprint(c.accepted), report.TimeIn(c.first, zone), report.TimeIn(c.last, zone), c.tried())
+	}
+	return t
+}
+
+func (r *recorder) failedLogins(list []*timeline.Extractor, each bool) error {
+	if each || r.o.format != formatText {
+		return r.writeInOrder(list, func(rec *timeline.Record) bool { return isFailed(rec) && rec.Fields[artifact.CopyOf] == "" })
+	}
+	found := attackers{}
+	for rec := range r.records(list) {
+		found.add(rec)
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	t := found.table(r.zone)
+	if len(t.rows) == 0 {
+		return r.nothing("no failed logins were found")
 	}
 	if err := t.write(r.o); err != nil {
 		return err

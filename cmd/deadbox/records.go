@@ -62,8 +62,6 @@ type recorder struct {
 	o        *output
 	row      report.RowOptions
 	line     []byte
-
-	templates map[string]string // content to package, for autostart
 }
 
 // withRecords opens the evidence, joins it into a server, and lets f write what
@@ -270,17 +268,6 @@ func day(t time.Time, zone *time.Location) string {
 		return ""
 	}
 	return t.In(zone).Format("2006-01-02")
-}
-
-// stampOf is the first time of a record that is of this kind; zero if it has
-// none.
-func stampOf(rec *timeline.Record, what string) time.Time {
-	for i := range rec.Stamps {
-		if rec.Stamps[i].What == what {
-			return rec.Stamps[i].When
-		}
-	}
-	return time.Time{}
 }
 
 // placeOf is where a record stands, for people.

@@ -205,6 +205,41 @@ func (r *recorder) webRows(sites, apps []timeline.Record, top []*client, finding
 	return nil
 }
 
+func siteTable(sites []timeline.Record) *table {
+	t := &table{head: []string{"NAME", "LISTEN", "ROOT", "ENABLED", "SERVER", "SAID BY"}, indent: "  "}
+	for i := range sites {
+		f := sites[i].Fields
+		t.add(cmp.Or(f["vhost"], f["name"], "(default)"), f["listen"], cmp.Or(f["root"], f["path"], f["target"]), f["enabled"], cmp.Or(f["program"], f["server"]), placeOf(&sites[i]))
+	}
+	return t
+}
+
+func appTable(apps []timeline.Record) *table {
+	t := &table{head: []string{"NAME", "VERSION", "KIND", "PATH"}, indent: "  "}
+	for i := range apps {
+		f := apps[i].Fields
+		if f["type"] == "database" {
+			continue // what an application's configuration says of its database
+		}
+		t.add(f["name"], f["version"], f["type"], cmp.Or(f["path"], apps[i].Evidence.Path))
+	}
+	return t
+}
+
+func clientTable(clients []*client, zone *time.Location) *table {
+	t := &table{head: []string{"ADDRESS", "REQUESTS", "2XX", "3XX", "4XX", "5XX", "POSTS", "BYTES", "FIRST", "LAST", "USER AGENT"}, right: []int{1, 2, 3, 4, 5, 6, 7}, indent: "  "}
+	n := func(v int64) string { return strconv.FormatInt(v, 10) }
+	for _, c := range clients {
+		agent := report.Cut(c.agent, 60)
+		if c.agents > 0 {
+			agent += " and others"
+		}
+		t.add(cmp.Or(c.address, "-"), n(c.requests), n(c.classes[2]), n(c.classes[3]), n(c.classes[4]), n(c.classes[5]), n(c.posts), report.Bytes(c.bytes),
+			report.TimeIn(c.first, zone), report.TimeIn(c.last, zone), agent)
+	}
+	return t
+}
+
 func (r *recorder) title(s string) { r.o.WriteString(r.o.paint(colorBold, s) + "\n") }
 
 func (r *recorder) writeWeb(sites, apps []timeline.Record, v *visits, findings []rules.Finding, top int) error {
@@ -212,12 +247,7 @@ func (r *recorder) writeWeb(sites, apps []timeline.Record, v *visits, findings [
 	if len(sites) == 0 {
 		r.o.WriteString("  No configuration of a web server names one.\n")
 	} else {
-		t := table{head: []string{"NAME", "LISTEN", "ROOT", "ENABLED", "SERVER", "SAID BY"}, indent: "  "}
-		for i := range sites {
-			f := sites[i].Fields
-			t.add(cmp.Or(f["vhost"], f["name"], "(default)"), f["listen"], cmp.Or(f["root"], f["path"], f["target"]), f["enabled"], cmp.Or(f["program"], f["server"]), placeOf(&sites[i]))
-		}
-		if err := t.write(r.o); err != nil {
+		if err := siteTable(sites).write(r.o); err != nil {
 			return err
 		}
 	}
@@ -226,15 +256,7 @@ func (r *recorder) writeWeb(sites, apps []timeline.Record, v *visits, findings [
 	if len(apps) == 0 {
 		r.o.WriteString("  None was recognised.\n")
 	} else {
-		t := table{head: []string{"NAME", "VERSION", "KIND", "PATH"}, indent: "  "}
-		for i := range apps {
-			f := apps[i].Fields
-			if f["type"] == "database" {
-				continue // what an application's configuration says of its database
-			}
-			t.add(f["name"], f["version"], f["type"], cmp.Or(f["path"], apps[i].Evidence.Path))
-		}
-		if err := t.write(r.o); err != nil {
+		if err := appTable(apps).write(r.o); err != nil {
 			return err
 		}
 	}
@@ -252,17 +274,7 @@ func (r *recorder) writeWeb(sites, apps []timeline.Record, v *visits, findings [
 	if top > 0 {
 		r.o.WriteString("\n")
 		r.title("Clients with the most requests, of " + report.Count(int64(len(v.clients))))
-		t := table{head: []string{"ADDRESS", "REQUESTS", "2XX", "3XX", "4XX", "5XX", "POSTS", "BYTES", "FIRST", "LAST", "USER AGENT"}, right: []int{1, 2, 3, 4, 5, 6, 7}, indent: "  "}
-		for _, c := range v.top(top) {
-			agent := report.Cut(c.agent, 60)
-			if c.agents > 0 {
-				agent += " and others"
-			}
-			n := func(v int64) string { return strconv.FormatInt(v, 10) }
-			t.add(cmp.Or(c.address, "-"), n(c.requests), n(c.classes[2]), n(c.classes[3]), n(c.classes[4]), n(c.classes[5]), n(c.posts), report.Bytes(c.bytes),
-				report.TimeIn(c.first, r.zone), report.TimeIn(c.last, r.zone), agent)
-		}
-		if err := t.write(r.o); err != nil {
+		if err := clientTable(v.top(top), r.zone).write(r.o); err != nil {
 			return err
 		}
 	}

@@ -194,6 +194,11 @@ func byUID(ctx context.Context, s *timeline.Source, shapes []shape, make func(ct
 			}
 			return
 		}
+		if tie >= 0 {
+			if right, sure := tied(s, best, tie, func(i int) binary.ByteOrder { return shapes[i].order }); sure {
+				best, tie = right, -1
+			}
+		}
 		if tie >= 0 && !yield(timeline.Record{}, s.Damage(0, s.Size, 0, fmt.Sprintf("records may be of %s or of %s; read as the first", shapes[best].name, shapes[tie].name), nil)) {
 			return
 		}

@@ -6,6 +6,7 @@ package utmp
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -304,6 +305,11 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 			}
 			yield(timeline.Record{}, err)
 			return
+		}
+		if second != nil {
+			if right, sure := tied(s, l, second, func(l *layout) binary.ByteOrder { return l.order }); sure {
+				l, second = right, nil
+			}
 		}
 		if second != nil && !yield(timeline.Record{}, s.Damage(0, s.Size, 0, fmt.Sprintf("records may be of %s or of %s; read as the first", l.name, second.name), nil)) {
 			return
