@@ -116,7 +116,16 @@ func (d *digest) tables(known bool, zone *time.Location) []report.Table {
 		if len(t.rows) == 0 {
 			return
 		}
-		rt := report.Table{Title: title, Note: note, Head: t.titles(), Rows: t.rows, Right: t.right}
+		keep := t.filled()
+		rt := report.Table{Title: title, Note: note, Head: choose(t.titles(), keep)}
+		for _, row := range t.rows {
+			rt.Rows = append(rt.Rows, choose(row, keep))
+		}
+		for n, i := range keep {
+			if slices.Contains(t.right, i) {
+				rt.Right = append(rt.Right, n)
+			}
+		}
 		if n := len(rt.Rows) - shownRows; n > 0 {
 			rt.Rows = rt.Rows[:shownRows]
 			rt.More = fmt.Sprintf("and %d more: deadbox %s", n, command)

@@ -27,21 +27,30 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// write writes the table. Columns without a single value are left out.
-func (t *table) write(o *output) error {
+// filled are the columns that have a value at all.
+func (t *table) filled() []int {
 	var keep []int
 	for i := range t.head {
 		if len(t.rows) == 0 || slices.ContainsFunc(t.rows, func(row []string) bool { return row[i] != "" }) {
 			keep = append(keep, i)
 		}
 	}
-	kept := func(cells []string) []string {
-		out := make([]string, len(keep))
-		for n, i := range keep {
-			out[n] = cells[i]
-		}
-		return out
+	return keep
+}
+
+// choose gives some of the cells of a row.
+func choose(cells []string, columns []int) []string {
+	out := make([]string, len(columns))
+	for n, i := range columns {
+		out[n] = cells[i]
 	}
+	return out
+}
+
+// write writes the table. Columns without a single value are left out.
+func (t *table) write(o *output) error {
+	keep := t.filled()
+	kept := func(cells []string) []string { return choose(cells, keep) }
 	var align []tw.Align
 	for _, i := range keep {
 		if slices.Contains(t.right, i) {
