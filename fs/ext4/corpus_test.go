@@ -278,6 +278,12 @@ func TestCorpus(t *testing.T) {
 				t.Errorf("debugfs finds the root: %v", err)
 			}
 			t.Log(w)
+			// debugfs and fls read the disk as it is.
+			if _, replayed := fsys.Replay(); replayed {
+				if fsys, err = ext4.Open(f, st.Size(), ext4.NoReplay()); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if _, ok := lookTool("debugfs"); ok && debugfsOpens {
 				var dirs []filesystem.Inum
 				for in, err := range fsys.Inodes(t.Context()) {

@@ -463,6 +463,9 @@ func (j *Journal) scanBlock(pos uint32, block []byte) {
 	case journalRevoke:
 		head.sum = j.tailChecksum(block)
 		head.count = uint32(len(j.revoked(block)) / j.revokeSize())
+		if n := rawJournalRevoke(block).count(); n < revokeHeaderSize || int64(n) > int64(len(block)-j.tail) {
+			j.damaged(j.corrupt(pos, "revoke block of transaction %d: %d bytes used of %d", head.seq, n, len(block)))
+		}
 	case journalCommit:
 		c := rawJournalCommit(block)
 		head.sec, head.count = int64(c.seconds()&math.MaxInt64), c.nanoseconds()

@@ -167,7 +167,7 @@ func (f *FS) replayJournal() bool {
 		f.sb = before
 	}
 	f.overlaid, f.replay = o, r
-	s := fmt.Sprintf("The file system was not cleanly unmounted; its journal was replayed in memory, as a mount would do: %d transactions (sequence %d to %d), %d blocks.", r.Transactions, r.First, r.Last, r.Blocks)
+	s := fmt.Sprintf("The file system was not cleanly unmounted (needs_recovery); its journal was replayed in memory, as a mount would do: %d transactions (sequence %d to %d), %d blocks.", r.Transactions, r.First, r.Last, r.Blocks)
 	if r.Revoked > 0 {
 		s += fmt.Sprintf(" %d older copies are revoked.", r.Revoked)
 	}
