@@ -13,10 +13,20 @@ import (
 
 	"deadbox/report"
 	"deadbox/timeline"
+	"deadbox/timeline/artifact"
 )
 
 // accountKinds are the extractors of accounts and of what they may do.
-var accountKinds = []string{"accounts", "groups", "authorized-keys", "sudo-rules", "doas-rules", "lastlog", "lastlog2", "utmp", "wtmpdb"}
+var accountKinds = []string{"accounts", "groups", "authorized-keys", "sudo-rules", "doas-rules", "lastlog", "lastlog2", "utmp", "wtmpdb", "account-changes", "auth-log", "journald"}
+
+// accountActions are what messages tell of changes to accounts and groups.
+var accountActions = map[string]bool{
+	"useradd": true, "usermod": true, "userdel": true, "groupadd": true, "groupmod": true, "groupdel": true, "group-member-added": true, "group-member-removed": true,
+	"passwd-changed": true, "account-locked": true, "chage": true,
+}
+
+// maxChanges is how many changes of accounts are listed unless all are wanted.
+const maxChanges = 40
 
 type accountsOptions struct {
 	recordOptions
@@ -27,21 +37,24 @@ func newAccountsCommand(a *app) *cobra.Command {
 	var opts accountsOptions
 	cmd := &cobra.Command{
 		Use:   "accounts IMAGE...",
-		Short: "List the accounts: their rights, keys, passwords' state, last login",
+		Short: "List the accounts: their rights, keys, passwords' state, last login, changes",
 		Long: `List the accounts that can log in, and those that are out of the ordinary: uid,
 groups, shell, the state of the password and when it was set (never its hash),
-keys that let in, what sudo allows, the last login.
+keys that let in, what sudo allows, the last login that wtmp, lastlog, auth.log or
+the journal tells of. Below stand the changes to accounts and groups, latest first:
+what the logs tell, and what differs from the backups of passwd, shadow, group and
+gshadow.
 
 An account can log in if it has a shell, and a password or a key. --all lists the
 others too. In the other formats every account is a record, with its groups,
-keys, sudo and last_login added to its fields.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+keys, sudo and last_login added to its fields, and each change is one.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox accounts disk.dd
   deadbox accounts disk.dd --all
   deadbox accounts disk.dd --format jsonl`,
 		Args: imageArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runAccounts(cmd.Context(), a, &opts, args) },
 	}
-	cmd.Flags().BoolVar(&opts.all, "all", false, "text: list the accounts that cannot log in as well")
+	cmd.Flags().BoolVar(&opts.all, "all", false, "text: list the accounts that cannot log in as well, and all changes")
 	opts.addFlags(cmd, false)
 	return cmd
 }
@@ -101,10 +114,18 @@ func runAccounts(ctx context.Context, a *app, opts *accountsOptions, sources []s
 		}
 		people := c.join()
 		if r.o.format == formatText && !opts.full {
-			return r.writePeople(people, opts.all)
+			if err := r.writePeople(people, opts.all); err != nil {
+				return err
+			}
+			return r.writeChanges(c.changes, opts.all)
 		}
 		for _, p := range people {
 			if err := r.write(p.record()); err != nil {
+				return err
+			}
+		}
+		for i := range c.changes {
+			if err := r.write(&c.changes[i]); err != nil {
 				return err
 			}
 		}
@@ -118,10 +139,13 @@ type census struct {
 	byName  map[string]*person
 	byGroup map[string][]string // names of groups by number
 	rest    []timeline.Record   // what is joined once all accounts are known
+	changes []timeline.Record   // of accounts and groups
+
+	accepted map[string]int // the place in rest of the last login of a name
 }
 
 func newCensus() *census {
-	return &census{byName: map[string]*person{}, byGroup: map[string][]string{}}
+	return &census{byName: map[string]*person{}, byGroup: map[string][]string{}, accepted: map[string]int{}}
 }
 
 func (c *census) add(rec *timeline.Record) {
@@ -143,9 +167,41 @@ func (c *census) add(rec *timeline.Record) {
 	case timeline.KindAuthorizedKey:
 		c.rest = append(c.rest, *rec)
 	case timeline.KindEffective:
-		if f["name"] == "sudo-rule" || f["name"] == "doas-rule" {
+		switch f["name"] {
+		case "sudo-rule", "doas-rule":
 			c.rest = append(c.rest, *rec)
+		case "account-change":
+			c.changes = append(c.changes, *rec)
 		}
+	case timeline.KindAuth:
+		switch {
+		case f[artifact.CopyOf] != "" || len(rec.Stamps) == 0:
+		case accountActions[f["action"]]:
+			c.changes = append(c.changes, *rec)
+		case f["action"] == "login-accepted" && f["account"] != "" && givesShell(f["program"]):
+			c.logged(rec)
+		}
+	}
+}
+
+// givesShell tells programs whose logins are to the system, not to mail or files.
+func givesShell(program string) bool {
+	switch program {
+	case "login", "dropbear", "lightdm", "sddm", "xrdp-sesman":
+		return true
+	}
+	return strings.HasPrefix(program, "sshd") || strings.HasPrefix(program, "gdm")
+}
+
+// logged keeps the last of an account's logins that messages tell of: there
+// may be millions.
+func (c *census) logged(rec *timeline.Record) {
+	name := rec.Fields["account"]
+	if i, ok := c.accepted[name]; !ok {
+		c.accepted[name] = len(c.rest)
+		c.rest = append(c.rest, *rec)
+	} else if rec.Stamps[0].When.After(c.rest[i].Stamps[0].When) {
+		c.rest[i] = *rec
 	}
 }
 
@@ -170,7 +226,7 @@ func (c *census) join() []*person {
 		case p == nil:
 		case rec.Kind == timeline.KindAuthorizedKey:
 			p.keys = append(p.keys, cmp.Or(f["comment"], f["fingerprint"], "?"))
-		case rec.Kind == timeline.KindLogin:
+		case rec.Kind == timeline.KindLogin, rec.Kind == timeline.KindAuth:
 			if t := rec.Stamps[0].When; t.After(p.lastLogin) {
 				p.lastLogin, p.lastFrom = t, cmp.Or(f["address"], f["remote_host"], f["tty"])
 			}
@@ -249,6 +305,44 @@ func (r *recorder) writePeople(people []*person, all bool) error {
 	}
 	if left > 0 {
 		fmt.Fprintf(r.o, "\n%s that cannot log in: --all lists them.\n", plural(left, "more account", "more accounts"))
+	}
+	return nil
+}
+
+// writeChanges lists the changes to accounts, latest first.
+func (r *recorder) writeChanges(changes []timeline.Record, all bool) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	when := func(rec *timeline.Record) time.Time {
+		if len(rec.Stamps) == 0 {
+			return time.Time{}
+		}
+		return rec.Stamps[0].When
+	}
+	slices.SortStableFunc(changes, func(a, b timeline.Record) int { return when(&b).Compare(when(&a)) })
+	left := 0
+	if !all && len(changes) > maxChanges {
+		left = len(changes) - maxChanges
+	}
+	t := &table{head: []string{"CHANGED", "WHAT", "SAID BY"}}
+	for i := range changes[:len(changes)-left] {
+		rec := &changes[i]
+		at := ""
+		if len(rec.Stamps) > 0 {
+			at = report.TimeIn(rec.Stamps[0].When, r.zone)
+			if rec.Stamps[0].Note != "" {
+				at += "?"
+			}
+		}
+		t.add(at, report.Cut(rec.Summary, 120), placeOf(rec))
+	}
+	r.o.WriteString("\n")
+	if err := t.write(r.o); err != nil {
+		return err
+	}
+	if left > 0 {
+		fmt.Fprintf(r.o, "\n%s: --all lists them.\n", plural(left, "older change", "older changes"))
 	}
 	return nil
 }

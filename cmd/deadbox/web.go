@@ -209,7 +209,11 @@ func siteTable(sites []timeline.Record) *table {
 	t := &table{head: []string{"NAME", "LISTEN", "ROOT", "ENABLED", "SERVER", "SAID BY"}, indent: "  "}
 	for i := range sites {
 		f := sites[i].Fields
-		t.add(cmp.Or(f["vhost"], f["name"], "(default)"), f["listen"], cmp.Or(f["root"], f["path"], f["target"]), f["enabled"], cmp.Or(f["program"], f["server"]), placeOf(&sites[i]))
+		root := cmp.Or(f["root"], f["path"], f["target"])
+		if root == "" && f["aliases"] != "" {
+			root = "aliases " + report.Cut(f["aliases"], 80)
+		}
+		t.add(cmp.Or(f["vhost"], f["name"], "(default)"), f["listen"], root, f["enabled"], cmp.Or(f["program"], f["server"]), placeOf(&sites[i]))
 	}
 	return t
 }

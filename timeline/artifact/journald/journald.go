@@ -240,9 +240,15 @@ func (m *maker) record(e *entry) timeline.Record {
 	if v[fTransport] == "audit" {
 		rec.Kind = timeline.KindAudit
 		audit(v, f)
-	} else if action, auth := logmsg.Decode(program, v[fMessage], f); action != "" {
-		f["action"] = action
-		if auth {
+	} else {
+		action, auth := logmsg.Decode(program, v[fMessage], f)
+		if action != "" {
+			f["action"] = action
+		}
+		// The kind that the text logs' records of the same message have.
+		if kind := logmsg.Kind(program, action); kind != "" {
+			rec.Kind = kind
+		} else if auth && action != "" {
 			rec.Kind = timeline.KindAuth
 		}
 	}

@@ -21,9 +21,11 @@ func TestRecord(t *testing.T) {
 		{"MESSAGE=one", "MESSAGE=two", "_COMM=app", "PRIORITY=77"},
 		{"_COMM=silent"},
 		{"MESSAGE=EXECVE argc=3 a0=\"sh\" a1=\"-c\" a2=6964203B206964", "_TRANSPORT=audit", "_AUDIT_TYPE_NAME=EXECVE"},
+		{"MESSAGE=imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<abc>", "SYSLOG_IDENTIFIER=dovecot"},
+		{"MESSAGE=4AB3: removed", "SYSLOG_IDENTIFIER=postfix/qmgr", "_PID=9"},
 	}, 4)
 	records, errs := all(b)
-	if len(errs) > 0 || len(records) != 7 {
+	if len(errs) > 0 || len(records) != 9 {
 		t.Fatalf("%d records, %v", len(records), errs)
 	}
 	boot := "30313233343536373839616263646566"
@@ -42,6 +44,10 @@ func TestRecord(t *testing.T) {
 		{timeline.KindSyslog, "app: one\ntwo", map[string]string{"program": "app", "severity": "77"}, ""},
 		{timeline.KindSyslog, "silent: ", map[string]string{"program": "silent"}, ""},
 		{timeline.KindAudit, "EXECVE argc=3 a0=\"sh\" a1=\"-c\" a2=6964203B206964", map[string]string{"type": "execve", "action": "executed", "command": "sh -c id ; id", "transport": "audit"}, ""},
+		// Services' messages are of the kind that their own logs' are.
+		{timeline.KindAuth, "dovecot: imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<abc>", map[string]string{
+			"program": "dovecot", "action": "login-accepted", "account": "alice", "address": "192.0.2.1", "dst_address": "198.51.100.1", "method": "PLAIN", "protocol": "imap", "session": "abc"}, ""},
+		{timeline.KindMail, "postfix/qmgr[9]: 4AB3: removed", map[string]string{"program": "postfix/qmgr", "pid": "9"}, ""},
 	}
 	for i, tt := range tests {
 		r := records[i]
