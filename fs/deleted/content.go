@@ -69,3 +69,49 @@ func (r *remains) ReadAt(p []byte, off int64) (n int, err error) {
 	}
 	return n, nil
 }
+
+// Filled is the content with zeros in place of what is lost, so that it can be
+// written out whole; nil if there is none.
+func (f *File) Filled() filesystem.Content {
+	if f.Content == nil {
+		return nil
+	}
+	r := &filled{Content: f.Content}
+	for _, x := range f.Content.Extents() {
+		if x.Kind == filesystem.Lost {
+			x.Kind, x.Offset = filesystem.Hole, -1
+		}
+		r.runs = append(r.runs, x)
+	}
+	return r
+}
+
+type filled struct {
+	filesystem.Content
+	runs []filesystem.Extent
+}
+
+func (r *filled) Extents() []filesystem.Extent { return r.runs }
+
+func (r *filled) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	for n < len(p) {
+		at := off + int64(n)
+		i := sort.Search(len(r.runs), func(i int) bool { return r.runs[i].Logical+r.runs[i].Length > at })
+		if at >= r.Size() || i == len(r.runs) {
+			return n, io.EOF
+		}
+		run := &r.runs[i]
+		want := p[n:min(int64(len(p)), int64(n)+run.Logical+run.Length-at, int64(n)+r.Size()-at)]
+		if run.Kind == filesystem.Hole {
+			clear(want)
+			n += len(want)
+			continue
+		}
+		got, err := r.Content.ReadAt(want, at)
+		if n += got; got < len(want) {
+			return n, err
+		}
+	}
+	return n, nil
+}
