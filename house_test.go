@@ -39,6 +39,7 @@ var house = []struct {
 	{"fs/tree", []string{"fs/filesystem", "internal/unpack"}},
 	{"fs/detect", []string{"fs/filesystem", "fs/ext4"}},
 	{"fs/content", []string{"fs/filesystem"}},
+	{"fs/content/textscan", nil},
 	{"fs/deleted", []string{"fs/filesystem", "fs/ext4", "fs/content"}},
 	{"fs/host", []string{"fs/filesystem", "fs/detect", "image/volume", "internal/rpmdb"}},
 	{"timeline", []string{"fs/filesystem", "fs/content", "fs/host", "internal/inorder"}},

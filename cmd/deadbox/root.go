@@ -68,6 +68,7 @@ Data goes to standard output, messages for people to standard error.` +
 		newLsCommand(a),
 		newStatCommand(a),
 		newCatCommand(a),
+		newStringsCommand(a),
 		newTimelineCommand(a),
 		newCollectCommand(a),
 		newInvestigateCommand(a),

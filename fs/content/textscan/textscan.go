@@ -152,6 +152,18 @@ func (e Encoding) Break(b []byte, from int) int {
 	return -1
 }
 
+// Cut gives the first place at from or after it where a character begins, in
+// bytes that no [Encoding.Break] parts.
+func (e Encoding) Cut(b []byte, from int) int {
+	for end := min(from+utf8.UTFMax, len(b)); from < end; from++ {
+		switch {
+		case e == ASCII, e == UTF8 && b[from]&0xc0 != 0x80, e == UTF16LE && b[from] != 0, e == UTF16BE && b[from] == 0:
+			return from
+		}
+	}
+	return from
+}
+
 // pair reports whether two neighbours can both be part of one string of UTF-16.
 func pair(x, y byte) bool { return x == 0 && class[y] == plain || y == 0 && class[x] == plain }
 
