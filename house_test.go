@@ -45,6 +45,7 @@ var house = []struct {
 	{"timeline", []string{"fs/filesystem", "fs/content", "fs/host", "internal/inorder"}},
 	{"timeline/artifact", []string{"timeline", "timeline/artifact/*", "fs/filesystem", "fs/content", "fs/host", "internal/*"}},
 	{"timeline/artifact/*", []string{"timeline", "fs/filesystem", "internal/*"}},
+	{"timeline/carved", []string{"timeline", "timeline/artifact", "fs/filesystem", "fs/content", "fs/host", "internal/inorder", "internal/unpack"}},
 	{"timeline/baseline", []string{"timeline", "fs/filesystem", "fs/content", "fs/host", "internal/inorder"}},
 	{"rules", []string{"timeline", "fs/filesystem", "fs/content"}},
 	{"rules/builtin", []string{"rules", "timeline", "fs/filesystem"}},
