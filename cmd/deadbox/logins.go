@@ -133,7 +133,7 @@ func joinLogins(sessions []utmp.Session, accepted []timeline.Record) []login {
 	}
 	used := make([]bool, len(accepted))
 	var out []login
-	for _, s := range sessions {
+	for _, s := range oneOfEach(sessions) {
 		l := login{rec: s.Login, start: s.Start, until: s.Until, ended: s.Ended, inWtmp: true}
 		best, gap := -1, sameLogin+1
 		for _, i := range byAccount[s.Login.Fields["account"]] {
@@ -156,6 +156,66 @@ func joinLogins(sessions []utmp.Session, accepted []timeline.Record) []login {
 	}
 	slices.SortStableFunc(out, func(a, b login) int { return b.start.Compare(a.start) })
 	return out
+}
+
+// oneOfEach leaves one session of each that several files hold: pam_wtmpdb and
+// login write the same into databases and wtmp, and a copy of a file may stand beside
+// it. The one whose end is known best stays, and names the other files in also_in.
+func oneOfEach(sessions []utmp.Session) []utmp.Session {
+	type key struct {
+		account, tty string
+		second       int64
+	}
+	at := map[key]int{}
+	var out []utmp.Session
+	for _, s := range sessions {
+		f := s.Login.Fields
+		k := key{f["account"], f["tty"], s.Start.Unix()}
+		first := -1
+		for _, step := range [...]int64{0, -1, 1} {
+			i, ok := at[key{k.account, k.tty, k.second + step}]
+			if ok && s.Start.Sub(out[i].Start).Abs() < time.Second && !slices.Contains(filesOf(out[i]), s.Login.Evidence.Path) && sameAddress(&s.Login, &out[i].Login) {
+				first = i
+				break
+			}
+		}
+		if first < 0 {
+			at[k] = len(out)
+			out = append(out, s)
+			continue
+		}
+		kept := out[first]
+		if endKnown(s) > endKnown(kept) {
+			kept = s
+		}
+		kept.Login.Fields = maps.Clone(kept.Login.Fields)
+		files := append(filesOf(out[first]), s.Login.Evidence.Path)
+		files = slices.DeleteFunc(files, func(name string) bool { return name == kept.Login.Evidence.Path })
+		kept.Login.Fields["also_in"] = strings.Join(files, ", ")
+		out[first] = kept
+	}
+	return out
+}
+
+// filesOf are the files that hold a session.
+func filesOf(s utmp.Session) []string {
+	files := []string{s.Login.Evidence.Path}
+	if also := s.Login.Fields["also_in"]; also != "" {
+		files = append(files, strings.Split(also, ", ")...)
+	}
+	return files
+}
+
+// endKnown ranks what is known of a session's end: that it was left, that it
+// cannot have gone on longer, nothing.
+func endKnown(s utmp.Session) int {
+	switch {
+	case s.Ended == "logout":
+		return 2
+	case !s.Until.IsZero():
+		return 1
+	}
+	return 0
 }
 
 // sameAddress compares where two records say that somebody came from. A
@@ -203,8 +263,11 @@ func loginTable(logins []login, zone *time.Location) *table {
 		if p := f["program"]; p != "" && !strings.HasPrefix(p, "sshd") {
 			how = strings.TrimSpace(p + " " + how)
 		}
-		t.add(f["account"], f["tty"], cmp.Or(f["address"], f["remote_host"]), report.TimeIn(l.start, zone), end, lasted, how, cmp.Or(f["key_comment"], f["fingerprint"]),
-			cmp.Or(f["said_by"], placeOf(&l.rec)))
+		said := cmp.Or(f["said_by"], placeOf(&l.rec))
+		if also := f["also_in"]; also != "" {
+			said += fmt.Sprintf(" (+%d)", 1+strings.Count(also, ", "))
+		}
+		t.add(f["account"], f["tty"], cmp.Or(f["address"], f["remote_host"]), report.TimeIn(l.start, zone), end, lasted, how, cmp.Or(f["key_comment"], f["fingerprint"]), said)
 	}
 	return t
 }
