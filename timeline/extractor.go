@@ -103,6 +103,22 @@ func (s *Source) Evidence(offset, length int64, line int) Evidence {
 	return s.Place(offset, length, line)
 }
 
+// Owner is the account in whose home the file lies, also of a home that no
+// account names any more; "" if it lies in none.
+func (s *Source) Owner() string {
+	if s.Account != "" {
+		return s.Account
+	}
+	parts := strings.Split(strings.TrimPrefix(s.Path, "/"), "/")
+	switch {
+	case len(parts) > 1 && parts[0] == "root":
+		return "root"
+	case len(parts) > 2 && parts[0] == "home":
+		return parts[1]
+	}
+	return ""
+}
+
 // Open gives the sibling at path, nil if there is none.
 func (s *Source) Open(path string) *Source {
 	if s.Sibling == nil {

@@ -114,7 +114,7 @@ func programOf(p, above string, products []product, other string) string {
 // common are the fields of all records of a browser.
 func common(s *timeline.Source, program string) map[string]string {
 	f := map[string]string{"program": program, "profile": path.Base(path.Dir(s.Path))}
-	put(f, "account", accountOf(s))
+	put(f, "account", s.Owner())
 	return f
 }
 
@@ -124,21 +124,6 @@ func who(f map[string]string) string {
 		return ""
 	}
 	return f["account"] + ": "
-}
-
-// accountOf says whose it is, from the home where the source does not.
-func accountOf(s *timeline.Source) string {
-	if s.Account != "" {
-		return s.Account
-	}
-	parts := strings.Split(strings.TrimPrefix(s.Path, "/"), "/")
-	switch {
-	case len(parts) > 1 && parts[0] == "root":
-		return "root"
-	case len(parts) > 2 && parts[0] == "home":
-		return parts[1]
-	}
-	return ""
 }
 
 // places makes patterns below every home.

@@ -24,7 +24,7 @@ https://git.savannah.gnu.org/cgit/wget.git/tree/src/hsts.c; libwget/hsts.c of Wg
 
 func runWget(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
-		account := accountOf(s)
+		account := s.Owner()
 		for l, err := range timeline.Lines(ctx, s) {
 			if err != nil {
 				if !yield(timeline.Record{}, err) {

@@ -48,21 +48,6 @@ Format: The FreeDesktop.org Trash specification 1.0, https://specifications.free
 	Run: runTrash,
 }
 
-// accountOf says whose it is, from the home where the source does not.
-func accountOf(s *timeline.Source) string {
-	if s.Account != "" {
-		return s.Account
-	}
-	parts := strings.Split(strings.TrimPrefix(s.Path, "/"), "/")
-	switch {
-	case len(parts) > 1 && parts[0] == "root":
-		return "root"
-	case len(parts) > 2 && parts[0] == "home":
-		return parts[1]
-	}
-	return ""
-}
-
 // who begins a summary with the account.
 func who(account string) string {
 	if account == "" {
@@ -198,7 +183,7 @@ func (b *bookmark) record(s *timeline.Source, at, length int64, line int) timeli
 			f[name] = value
 		}
 	}
-	account := accountOf(s)
+	account := s.Owner()
 	put("account", account)
 	what := b.href
 	if u, err := url.Parse(b.href); err == nil && u.Scheme == "file" {
@@ -305,7 +290,7 @@ func runTrash(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record
 		}
 		can := path.Dir(path.Dir(s.Path))
 		f := map[string]string{}
-		account := accountOf(s)
+		account := s.Owner()
 		if !path.IsAbs(name) {
 			// In a can at the top of a volume, the path is from there.
 			top, last := path.Dir(can), path.Base(can)

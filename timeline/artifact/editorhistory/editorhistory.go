@@ -44,7 +44,7 @@ func paths() []string {
 
 func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
-		w := &writer{src: s, yield: yield, account: accountOf(s), orders: map[string]int{}}
+		w := &writer{src: s, yield: yield, account: s.Owner(), orders: map[string]int{}}
 		w.home = homeOf(s.Path)
 		switch base, dir := path.Base(s.Path), path.Base(path.Dir(s.Path)); {
 		case strings.Contains(base, "viminfo"):
@@ -136,20 +136,6 @@ func (w *writer) emit(r timeline.Record, it item, what string) {
 	}
 	r.Evidence = w.src.Evidence(it.offset, it.length, it.line)
 	w.stopped = !w.yield(r, nil)
-}
-
-// accountOf says whose it is, from the home where the source does not.
-func accountOf(s *timeline.Source) string {
-	if s.Account != "" {
-		return s.Account
-	}
-	switch home := homeOf(s.Path); {
-	case home == "/root":
-		return "root"
-	case strings.HasPrefix(home, "/home/"):
-		return path.Base(home)
-	}
-	return ""
 }
 
 // homeOf is the directory that "~" stands for in a file.

@@ -94,7 +94,7 @@ func runClients(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Reco
 		if !ok {
 			return
 		}
-		w := writer{src: s, account: accountOf(s), kind: "program", program: &c.program, yield: yield}
+		w := writer{src: s, account: s.Owner(), kind: "program", program: &c.program, yield: yield}
 		for e, err := range c.read(ctx, s, &c.program) {
 			if !w.add(e, err) {
 				return

@@ -53,7 +53,7 @@ func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, err
 		if !ok {
 			return
 		}
-		w := writer{src: s, account: accountOf(s), kind: "shell", program: &shell, yield: yield}
+		w := writer{src: s, account: s.Owner(), kind: "shell", program: &shell, yield: yield}
 		read := entries
 		var head [2]byte
 		if n, _ := s.Data.ReadAt(head[:], 0); n == 2 && shell != "fish" && (head == ksh93Magic || head == mkshMagic) {

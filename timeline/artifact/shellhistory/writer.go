@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"deadbox/timeline"
@@ -104,27 +103,12 @@ func (w *writer) bound() (time.Time, string) {
 	return time.Time{}, ""
 }
 
-// accountOf says whose history it is, from the home where the source does not.
-func accountOf(s *timeline.Source) string {
-	if s.Account != "" {
-		return s.Account
-	}
-	parts := strings.Split(strings.TrimPrefix(s.Path, "/"), "/")
-	switch {
-	case len(parts) > 1 && parts[0] == "root":
-		return "root"
-	case len(parts) > 2 && parts[0] == "home":
-		return parts[1]
-	}
-	return ""
-}
-
 // content tells what a history without entries means, and gives the source that
 // has them: that of a link's file, if no pattern leads to it. ok is false if there
 // is nothing to read.
 func content(s *timeline.Source, program string, patterns []string, yield func(timeline.Record, error) bool) (*timeline.Source, bool) {
 	fact := func(value, summary string, fields map[string]string, stamps []timeline.Stamp, e timeline.Evidence) bool {
-		f := map[string]string{"name": "history", "value": value, "path": s.Path, "account": accountOf(s), "program": program}
+		f := map[string]string{"name": "history", "value": value, "path": s.Path, "account": s.Owner(), "program": program}
 		maps.Copy(f, fields)
 		return yield(timeline.Record{Kind: timeline.KindEffective, Summary: "history " + s.Path + " " + summary, Fields: f, Stamps: stamps, Evidence: e}, nil)
 	}
