@@ -57,6 +57,8 @@ type app struct {
 	quiet   bool
 	verbose bool
 	jobs    int
+	// noReplay: a journal that a mount would replay is left alone.
+	noReplay bool
 
 	damaged   int // places that could not be read
 	unsaid    int // of these, the ones that were not printed

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"deadbox/fs/detect"
+	"deadbox/fs/ext4"
 	"deadbox/fs/filesystem"
 	"deadbox/fs/host"
 	"deadbox/fs/tree"
@@ -35,6 +36,7 @@ type evidence struct {
 	failed   map[string]error // by slot: why a file system that is there cannot be read
 	root     string           // slot of the volume to take as the server's root; "" to choose
 	host     *host.Host       // nil until server
+	journals []ext4.Option    // what to do with journals, and the devices that external ones lie on
 	read     atomic.Int64     // bytes of file systems that were read so far
 }
 
@@ -130,6 +132,7 @@ func (a *app) openEvidence(ctx context.Context, paths ...string) (*evidence, err
 		ev.disks = append(ev.disks, d)
 	}
 	ev.nameSlots()
+	ev.findJournals()
 	for _, d := range ev.disks {
 		if d.tree != nil {
 			v := volume.Volume{Index: len(ev.mounts) + 1, Slot: ev.prefix(d) + treeSlot, Allocated: true}
@@ -147,6 +150,21 @@ func (a *app) openEvidence(ctx context.Context, paths ...string) (*evidence, err
 	}
 	ev.compose()
 	return ev, nil
+}
+
+// findJournals looks for volumes that are the journals of other ones.
+func (ev *evidence) findJournals() {
+	if ev.app.noReplay {
+		ev.journals = append(ev.journals, ext4.NoReplay())
+	}
+	for _, d := range ev.disks {
+		for i := range d.layout.Volumes {
+			v := &d.layout.Volumes[i]
+			if r := v.Reader(d.image); ext4.IsJournal(r) {
+				ev.journals = append(ev.journals, ext4.WithJournal(counted{r, &ev.read}, v.Length))
+			}
+		}
+	}
 }
 
 // treeSlot is the slot of the one volume that a tree counts as.
@@ -201,7 +219,7 @@ func (a *app) openDisk(ctx context.Context, path string) (*piece, error) {
 
 // mount opens the file system of a volume, if it holds one.
 func (ev *evidence) mount(image string, v *volume.Volume, r io.ReaderAt) {
-	fsys, err := detect.Open(counted{r, &ev.read}, v.Length)
+	fsys, err := detect.Open(counted{r, &ev.read}, v.Length, ev.journals...)
 	switch {
 	case err == nil:
 		ev.mounts = append(ev.mounts, &host.Mount{Image: image, Volume: *v, FS: fsys})
@@ -815,7 +833,7 @@ func (ev *evidence) chooseOffset(name, before, at string) (*host.Mount, error) {
 		}
 	}
 	v := volume.Volume{Slot: before + "@" + strconv.FormatInt(offset, 10), Offset: offset, Length: d.image.Size() - offset}
-	fsys, err := detect.Open(counted{v.Reader(d.image), &ev.read}, v.Length)
+	fsys, err := detect.Open(counted{v.Reader(d.image), &ev.read}, v.Length, ev.journals...)
 	if err != nil {
 		return nil, fmt.Errorf("at byte %d: %w", offset, err)
 	}

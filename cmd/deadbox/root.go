@@ -61,12 +61,14 @@ Data goes to standard output, messages for people to standard error.` +
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress on standard error; damage is still reported")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: all damage, what is being read")
 	flags.IntVar(&a.jobs, "jobs", a.jobs, "`number` of processors to use")
+	flags.BoolVar(&a.noReplay, "no-replay", false, "show the disk as it is, where a file system was not cleanly unmounted, and not\nwhat its journal says")
 	flags.SortFlags = false
 	root.AddCommand(
 		newInfoCommand(a),
 		newVolumesCommand(a),
 		newLsCommand(a),
 		newStatCommand(a),
+		newJournalCommand(a),
 		newCatCommand(a),
 		newStringsCommand(a),
 		newTimelineCommand(a),

@@ -18,14 +18,20 @@ type format struct {
 	open func(r io.ReaderAt, size int64) (filesystem.FileSystem, error)
 }
 
-var formats = []format{
-	{"ext2, ext3, ext4", func(r io.ReaderAt, size int64) (filesystem.FileSystem, error) { return ext4.Open(r, size) }},
+var formats = formatsWith()
+
+// formatsWith lists the formats; ext4's are opened with options.
+func formatsWith(opts ...ext4.Option) []format {
+	return []format{
+		{"ext2, ext3, ext4", func(r io.ReaderAt, size int64) (filesystem.FileSystem, error) { return ext4.Open(r, size, opts...) }},
+	}
 }
 
 // Open tries the formats that can be read, in order. If all refuse, the error
-// wraps [errors.ErrUnsupported] and what each of them said.
-func Open(r io.ReaderAt, size int64) (filesystem.FileSystem, error) {
-	return openAny(formats, r, size)
+// wraps [errors.ErrUnsupported] and what each of them said. The options are for
+// ext4: what to do with a journal.
+func Open(r io.ReaderAt, size int64, opts ...ext4.Option) (filesystem.FileSystem, error) {
+	return openAny(formatsWith(opts...), r, size)
 }
 
 func openAny(formats []format, r io.ReaderAt, size int64) (filesystem.FileSystem, error) {

@@ -225,20 +225,19 @@ func (j *Journal) take(c *content) {
 // https://docs.kernel.org/filesystems/ext4/journal.html#external-journal
 func (j *Journal) mapDevice() error {
 	f := j.f
-	if f.journalDev == nil {
+	var sb rawSuper
+	for _, d := range f.journalDevs {
+		s, err := readSuper(d.r, superOffset)
+		if err == nil && s.featureIncompat()&incompatJournalDev != 0 && string(s.uuid()) == string(f.sb.journalUUID()) {
+			sb, j.r, j.size, j.info.External = s, d.r, d.size, true
+			break
+		}
+	}
+	if sb == nil {
 		return fmt.Errorf("it lies on another device, with UUID %s, that was not given: %w", uuidString(f.sb.journalUUID()), ErrNoJournal)
 	}
-	j.r, j.size, j.info.External = f.journalDev, f.journalSize, true
-	sb, err := readSuper(j.r, superOffset)
-	switch {
-	case err != nil:
-		return fmt.Errorf("external journal: %w", err)
-	case sb.featureIncompat()&incompatJournalDev == 0:
-		return fmt.Errorf("external journal: the other device is a file system, not a journal: %w", ErrNoJournal)
-	case sb.logBlockSize() > 6 || int64(1024)<<sb.logBlockSize() != f.blockSize:
+	if sb.logBlockSize() > 6 || int64(1024)<<sb.logBlockSize() != f.blockSize {
 		return fmt.Errorf("external journal: %w", &filesystem.CorruptError{Structure: "superblock", Offset: superOffset, Reason: "its blocks are not of the file system's size"})
-	case string(sb.uuid()) != string(f.sb.journalUUID()):
-		return fmt.Errorf("external journal: the other device is %s, the journal has UUID %s: %w", uuidString(sb.uuid()), uuidString(f.sb.journalUUID()), ErrNoJournal)
 	}
 	j.runs = []filesystem.Extent{{Length: j.size &^ (j.blockSize - 1)}}
 	j.total = uint32(min(j.size/j.blockSize, math.MaxInt32))

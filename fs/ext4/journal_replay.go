@@ -17,9 +17,23 @@ type Option func(*FS)
 // it, even if the file system needs recovery.
 func NoReplay() Option { return func(f *FS) { f.noReplay = true } }
 
-// WithJournal gives the device that an external journal lies on.
+// WithJournal gives a device that an external journal may lie on. Of several,
+// that with the journal's UUID is taken.
 func WithJournal(r io.ReaderAt, size int64) Option {
-	return func(f *FS) { f.journalDev, f.journalSize = r, size }
+	return func(f *FS) { f.journalDevs = append(f.journalDevs, journalDevice{r, size}) }
+}
+
+// journalDevice is a device that holds nothing but a journal.
+type journalDevice struct {
+	r    io.ReaderAt
+	size int64
+}
+
+// IsJournal reports whether a device holds an external journal, as mke2fs -O
+// journal_dev makes it.
+func IsJournal(r io.ReaderAt) bool {
+	sb, err := readSuper(r, superOffset)
+	return err == nil && sb.revLevel() > 0 && sb.featureIncompat()&incompatJournalDev != 0
 }
 
 // Replay says what was laid over the disk.

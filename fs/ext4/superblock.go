@@ -46,8 +46,7 @@ type FS struct {
 	metaLongest uint64       // blocks of the longest of them
 
 	noReplay    bool
-	journalDev  io.ReaderAt // that an external journal lies on; nil if none was given
-	journalSize int64       // bytes of journalDev
+	journalDevs []journalDevice // that an external journal may lie on
 	journalOnce sync.Once
 	journal     *Journal
 	journalErr  error
@@ -57,6 +56,9 @@ type FS struct {
 
 	tableOnce sync.Once
 	tables    []tableStart // of the groups' inode tables, sorted
+
+	bitmapOnce sync.Once
+	bitmaps    map[uint64]string // what a block of the groups' own is
 }
 
 // blockRange is a half-open range of physical blocks.
