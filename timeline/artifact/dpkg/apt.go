@@ -15,12 +15,19 @@ var Apt = timeline.Extractor{
 	Name: "apt",
 	Doc: `Runs of apt: when it started and ended, command, account and uid of who asked for it (Requested-By), and what it did to each package: a record
 of the run (action run), and one for each package (action install, reinstall, upgrade, downgrade, remove, purge; package, arch, version, old_version). Of
-the terminal's log the run's bounds, and lines that tell of an error.
+the terminal's log the run's bounds, and lines that tell of an error. Of unattended-upgrades each line of its logs: severity, message; action upgrade-planned
+with the packages.
 
 Formats: /var/log/apt/history.log in paragraphs after deb822(5), with times of the server's own clock, and /var/log/apt/term.log, as apt's
-apt-pkg/deb/dpkgpm.cc writes them.`,
-	Paths: []string{"/var/log/apt/history.log*", "/var/log/apt/term.log*"},
+apt-pkg/deb/dpkgpm.cc writes them; https://github.com/mvo5/unattended-upgrades, whose lines are of Python's logging, in the server's own time.`,
+	Paths: []string{"/var/log/apt/history.log*", "/var/log/apt/term.log*", "/var/log/unattended-upgrades/*.log*"},
 	Run: func(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
+		if name := path.Base(s.Path); strings.HasPrefix(name, "unattended-upgrades") {
+			if strings.HasPrefix(name, "unattended-upgrades-dpkg") {
+				return term(ctx, s)
+			}
+			return unattended(ctx, s)
+		}
 		if strings.HasPrefix(path.Base(s.Path), "term.log") {
 			return term(ctx, s)
 		}

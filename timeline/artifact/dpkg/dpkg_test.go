@@ -133,6 +133,31 @@ func TestAlternatives(t *testing.T) {
 	}
 }
 
+func TestUnattended(t *testing.T) {
+	got, damage := records(t, &Apt, source("/var/log/unattended-upgrades/unattended-upgrades.log", "2026-11-24 06:10:01,898 INFO Packages that will be upgraded: libssl3 openssl\n"+
+		"2026-11-24 06:11:02,000 ERROR An error occurred\nTraceback (most recent call last):\n2026-11-24 06:12:00,100 WARNING - Unable to monitor\n", time.UTC))
+	if len(damage) != 0 {
+		t.Errorf("damage %v", damage)
+	}
+	var lines []string
+	for _, r := range got {
+		f := r.Fields
+		lines = append(lines, strings.Join([]string{r.Stamps[0].When.Format("15:04:05.000"), f["severity"], f["action"], f["packages"], f["message"]}, "|"))
+	}
+	want := []string{
+		"06:10:01.898|info|upgrade-planned|libssl3 openssl|Packages that will be upgraded: libssl3 openssl",
+		"06:11:02.000|error|||An error occurred",
+		"06:11:02.000||||Traceback (most recent call last):",
+		"06:12:00.100|warning|||Unable to monitor",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+	if runs, _ := records(t, &Apt, source("/var/log/unattended-upgrades/unattended-upgrades-dpkg.log", "Log started: 2026-11-24  06:10:05\nUnpacking x\nLog ended: 2026-11-24  06:10:09\n", time.UTC)); len(runs) != 2 {
+		t.Errorf("bounds of runs: %+v", runs)
+	}
+}
+
 const aptHistory = `
 Start-Date: 2026-11-24  10:00:00
 Commandline: apt-get install -y jq
@@ -258,6 +283,7 @@ func TestPlaso(t *testing.T) {
 func FuzzDpkg(f *testing.F) {
 	f.Add("/var/log/dpkg.log", dpkgLog)
 	f.Add("/var/log/apt/history.log", aptHistory)
+	f.Add("/var/log/unattended-upgrades/unattended-upgrades.log", "2026-11-24 06:10:01,898 INFO Packages that will be upgraded: a\nb\n")
 	f.Add("/var/log/alternatives.log", "update-alternatives 2026-11-24 18:01:12: link group a updated to point to /b\n")
 	f.Add("/var/lib/dpkg/status", "Package: a\nStatus: install ok installed\nVersion: 1\n more\n\nPackage: b\n")
 	f.Fuzz(func(t *testing.T, name, text string) {
