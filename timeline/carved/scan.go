@@ -332,6 +332,12 @@ func (s *scanner) lines(start, end, to int) int {
 				next = end
 			}
 		}
+		// A file that fills its last block is followed by another without a zero between.
+		for border := at + s.untilBlock(at); border < stop; border += s.block {
+			if s.opens(border) {
+				stop, next, nl = border, border, -1
+			}
+		}
 		line := s.b[at:stop]
 		if n := len(line); n > 0 && line[n-1] == '\r' {
 			line = line[:n-1]
