@@ -108,10 +108,10 @@ type scanJob struct {
 
 type foundString struct {
 	from, to int64 // from the start of the stretch
-	keep     int64 // matches that begin here or later are the next part's
 	encoding textscan.Encoding
-	cut      bool
-	lo, hi   int // matches
+	cut      bool // it goes on in the next part
+	behind   bool // it began in an earlier part
+	lo, hi   int  // matches
 }
 
 // run scans stretches on several goroutines and writes what is found in their
@@ -224,7 +224,7 @@ func (s *stringScan) scan(j *scanJob, t *scanTask) {
 	j.buf, j.found, j.matches = j.buf[:0], j.found[:0], j.matches[:0]
 	p.grow(size + lookAhead)
 	for _, e := range s.encodings {
-		start, _ := p.place(e, 0)
+		start, behind := p.place(e, 0)
 		if start > size+utf8.UTFMax {
 			continue
 		}
@@ -233,7 +233,7 @@ func (s *stringScan) scan(j *scanJob, t *scanTask) {
 			continue
 		}
 		far := end
-		if cut && s.patterns != nil {
+		if cut { // a match may lie over the cut, and the string need not be long before it
 			p.grow(end + seam)
 			far = min(end+seam, int64(len(j.buf)))
 		}
@@ -243,14 +243,13 @@ func (s *stringScan) scan(j *scanJob, t *scanTask) {
 		}
 		j.spans = e.Append(j.spans[:0], b, s.atLeast)
 		for _, span := range j.spans {
-			f := foundString{from: start + int64(span.From), to: start + int64(span.To), keep: end, encoding: e}
+			f := foundString{from: start + int64(span.From), to: start + int64(span.To), encoding: e}
 			if f.from >= end {
 				continue
 			}
 			f.lo = len(j.matches)
 			if s.patterns != nil {
-				j.text = e.Text(j.text, j.buf[f.from:f.to])
-				j.matches = s.patterns.Append(j.matches, j.text, &j.scratch)
+				j.matches = s.patterns.Append(j.matches, j.plain(e, j.buf[f.from:f.to]), &j.scratch)
 				unit := int64(e.Unit())
 				j.matches = append(j.matches[:f.lo], slices.DeleteFunc(j.matches[f.lo:], func(m textscan.Match) bool {
 					return f.from+int64(m.From)*unit >= end
@@ -260,6 +259,7 @@ func (s *stringScan) scan(j *scanJob, t *scanTask) {
 				}
 			}
 			f.hi = len(j.matches)
+			f.behind = behind && f.from == start
 			if cut && f.to >= end {
 				f.cut = true
 				if s.patterns == nil {
@@ -268,9 +268,6 @@ func (s *stringScan) scan(j *scanJob, t *scanTask) {
 			}
 			f.from, f.to = f.from+t.from, f.to+t.from
 			j.found = append(j.found, f)
-		}
-		if e < textscan.UTF16LE {
-			j.text = nil // it was a part of buf
 		}
 	}
 	if len(j.found) == 0 {
@@ -284,14 +281,17 @@ func (s *stringScan) scan(j *scanJob, t *scanTask) {
 	w := s.writer(j, t)
 	for i := range j.found {
 		f := &j.found[i]
-		raw := j.buf[f.from-t.from : f.to-t.from]
-		text := raw
-		if f.encoding >= textscan.UTF16LE {
-			j.text = f.encoding.Text(j.text, raw)
-			text = j.text
-		}
-		w.write(f, text)
+		w.write(f, j.plain(f.encoding, j.buf[f.from-t.from:f.to-t.from]))
 	}
+}
+
+// plain gives a string as UTF-8, valid until the next call.
+func (j *scanJob) plain(e textscan.Encoding, raw []byte) []byte {
+	if e.Unit() == 1 {
+		return raw
+	}
+	j.text = e.Text(j.text, raw)
+	return j.text
 }
 
 // read fills p with the bytes at a place of a stretch. What cannot be read is
@@ -420,13 +420,17 @@ func (w *stringWriter) ownerAt(logical, offset int64) *ownerText {
 func (w *stringWriter) write(f *foundString, text []byte) {
 	j, t, s := w.j, w.t, w.s
 	if s.o.format == formatSrch {
-		image, offset, logical, _ := s.spot(j, t, f.from)
-		_ = image
-		if s.opts.target.inode != 0 || t.path != "" {
-			offset = logical
+		whole := s.patterns == nil // parts of a string follow each other
+		if !f.behind || !whole {
+			_, offset, logical, _ := s.spot(j, t, f.from)
+			if s.opts.target.inode != 0 || t.path != "" {
+				offset = logical
+			}
+			j.out = append(appendPadded(j.out, offset, 10), ' ')
 		}
-		j.out = appendPadded(j.out, offset, 10)
-		j.out = append(append(append(j.out, ' '), text...), '\n')
+		if j.out = append(j.out, text...); !f.cut || !whole {
+			j.out = append(j.out, '\n')
+		}
 		return
 	}
 	if s.o.format == formatJSONL {
@@ -452,6 +456,9 @@ func (w *stringWriter) write(f *foundString, text []byte) {
 		j.out = append(append(j.out, '\t'), f.encoding.String()...)
 	}
 	j.out = append(j.out, '\t')
+	if f.behind {
+		j.out = append(j.out, "..."...)
+	}
 	j.out = appendPlain(j.out, text, report.AppendText)
 	if f.cut {
 		j.out = append(j.out, "..."...)
@@ -525,6 +532,10 @@ func (w *stringWriter) writeJSON(f *foundString, text []byte) {
 		return append(dst[:k], dst[k+1:len(dst)-1]...)
 	})
 	dst = append(dst, '"')
+	if f.behind {
+		member("continued")
+		dst = append(dst, "true"...)
+	}
 	if f.cut {
 		member("cut")
 		dst = append(dst, "true"...)
