@@ -47,8 +47,17 @@ var text = func() (t [256]bool) {
 // IsText tells whether a byte can stand in a text file.
 func IsText(c byte) bool { return text[c] }
 
-// TextRun finds the first run of at least minimum bytes of text in b, at or
-// after from. It gives len(b), len(b) if there is none.
+// ascii is text without the bytes above ASCII: half of all bytes are those, and
+// any data has runs of them.
+var ascii = func() (t [256]bool) {
+	for i := range 128 {
+		t[i] = text[i]
+	}
+	return t
+}()
+
+// TextRun finds the first run of text in b, at or after from, that begins with
+// at least minimum bytes of ASCII. It gives len(b), len(b) if there is none.
 func TextRun(b []byte, from, minimum int) (start, end int) {
 	minimum = max(minimum, 1)
 	for i := from; ; {
@@ -58,7 +67,7 @@ func TextRun(b []byte, from, minimum int) (start, end int) {
 		if j >= len(b) {
 			return len(b), len(b)
 		}
-		for j >= i && text[b[j]] {
+		for j >= i && ascii[b[j]] {
 			j--
 		}
 		if j >= i {

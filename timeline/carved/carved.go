@@ -183,7 +183,7 @@ func (s *search) find(in *inArea, base int64) bool {
 					continue
 				}
 				in.files = append(in.files, c)
-				if c.Complete {
+				if c.Complete || c.Kind == "sqlite" { // its pages are its own
 					covered = f.from + c.Length
 				}
 			}

@@ -14,8 +14,8 @@ const (
 	chunkSize = 4 << 20
 	// maxLine is the longest line that is told; the rest of a longer one is left out.
 	maxLine = 64 << 10
-	// minText is the shortest run of text that is looked at.
-	minText = 15
+	// minText is the shortest run of text that is looked at: the time before a command.
+	minText = 12
 	// maxMultiline is how many lines one command of a history may have.
 	maxMultiline = 20
 	// maxFinds bounds how much is found in one area. What is past it is said.
