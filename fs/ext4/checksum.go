@@ -30,6 +30,30 @@ func crc16(crc uint16, p []byte) uint16 {
 	return crc
 }
 
+// crc32be is the kernel's crc32_be: the polynomial 0x04c11db7, highest bit
+// first, without a final inversion.
+func crc32be(crc uint32, p []byte) uint32 {
+	for _, c := range p {
+		crc = crc<<8 ^ crc32beTable[byte(crc>>24)^c]
+	}
+	return crc
+}
+
+var crc32beTable = func() (t [256]uint32) {
+	for i := range t {
+		crc := uint32(i) << 24
+		for range 8 {
+			if crc&(1<<31) != 0 {
+				crc = crc<<1 ^ 0x04c11db7
+			} else {
+				crc <<= 1
+			}
+		}
+		t[i] = crc
+	}
+	return t
+}()
+
 // inodeSeed begins the checksums of all that belongs to one inode.
 func (f *FS) inodeSeed(n uint32, generation uint32) uint32 {
 	return crc32c32(crc32c32(f.seed, n), generation)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"embed"
+	"encoding/binary"
 	"io"
 	"testing"
 
@@ -87,6 +88,78 @@ func fuzzRegions(f *testing.F, regions []region) {
 }
 
 var seedNames = []string{"ext4", "ext2", "inline"}
+
+// FuzzJournal overwrites one block of a journal, or of the rest of the disk, in
+// an image that needs recovery. Checksums are off in the second image, so that what
+// is overwritten counts.
+func FuzzJournal(f *testing.F) {
+	type seed struct {
+		o      *overlay
+		blocks []int64 // offsets
+	}
+	var seeds []seed
+	for i, name := range []string{"journal-ext4", "journal-ext3"} {
+		o, fsys := openSeed(f, name)
+		in, err := fsys.Inode(8)
+		if err != nil {
+			f.Fatal(err)
+		}
+		c, err := fsys.Content(in)
+		if err != nil {
+			f.Fatal(err)
+		}
+		s := seed{o: o}
+		for _, run := range c.Extents() {
+			for k := int64(0); run.Kind == filesystem.Data && k < run.Length && len(s.blocks) < 120; k += 1024 {
+				s.blocks = append(s.blocks, run.Offset+k)
+			}
+		}
+		s.blocks = append(s.blocks, 1024, in.Offset&^1023)
+		for k, at := range s.blocks {
+			if b := o.base[at:][:1024]; k == 0 || binary.BigEndian.Uint32(b) == 0xc03b3998 || k >= len(s.blocks)-2 {
+				f.Add(uint8(i), uint16(k), b)
+			}
+		}
+		seeds = append(seeds, s)
+	}
+	f.Fuzz(func(t *testing.T, which uint8, block uint16, b []byte) {
+		s := seeds[int(which)%len(seeds)]
+		o := &overlay{base: s.o.base}
+		o.put(s.blocks[int(block)%len(s.blocks)], b[:min(len(b), 1024)]...)
+		m := &meter{r: o, limit: 1 << 29}
+		fsys, err := ext4.Open(m, o.size())
+		if err != nil {
+			return
+		}
+		j, err := fsys.Journal()
+		if err != nil {
+			return
+		}
+		copies := j.Copies()
+		if blocks := o.size() / fsys.Info().BlockSize; int64(len(copies)) > blocks || int64(len(j.Transactions())) > blocks {
+			t.Fatalf("%d copies and %d transactions on %d blocks", len(copies), len(j.Transactions()), blocks)
+		}
+		buf := make([]byte, fsys.Info().BlockSize)
+		for _, c := range copies {
+			if err := j.ReadCopy(c, buf); err == nil {
+				fsys.DirBlock(0, buf, c.Offset)
+			}
+		}
+		j.Actions(t.Context())
+		j.FastCommits()
+		for n := filesystem.Inum(1); n < 40; n++ {
+			for _, s := range j.InodeHistory(n) {
+				if c, _ := j.AsOf(s.Copy.Sequence).Content(s.Inode); c != nil {
+					c.ReadAt(buf, 0)
+				}
+			}
+		}
+		if m.spilled.Load() {
+			t.Fatal("reads more than half a gigabyte of an image of two megabytes")
+		}
+		endure(t, o)
+	})
+}
 
 // seedRegions gathers structures of all seed images; find is called for each
 // inode that holds anything.

@@ -89,8 +89,9 @@ type Journal struct {
 	first     uint32 // blocks of the log
 	last      uint32
 	tagSize   int
-	tail      int // bytes of the checksum at the end of descriptor and revoke blocks
-	csum      int // 0 none, 1, 2, 3
+	tail      int  // bytes of the checksum at the end of descriptor and revoke blocks
+	csum      int  // 0 none, 1, 2, 3
+	verify    bool // each copy has a checksum
 	incompat  uint32
 	seed      uint32
 	head      uint32 // the sequence behind the last live one
@@ -146,7 +147,9 @@ func (f *FS) Journal() (*Journal, error) {
 }
 
 // readJournal finds the journal and reads it.
-func (f *FS) readJournal() (*Journal, error) {
+func (f *FS) readJournal() (*Journal, error) { return f.readJournalWith(func(*Journal) {}) }
+
+func (f *FS) readJournalWith(change func(*Journal)) (*Journal, error) {
 	if !f.compat(compatHasJournal) {
 		return nil, fmt.Errorf("%s without a journal: %w", cmp.Or(f.info.Type, "ext2"), ErrNoJournal)
 	}
@@ -161,9 +164,8 @@ func (f *FS) readJournal() (*Journal, error) {
 	if err := j.readSuper(); err != nil {
 		return nil, err
 	}
-	if err := j.scan(); err != nil {
-		return nil, err
-	}
+	change(j)
+	j.scan()
 	j.link()
 	j.followLog()
 	j.claim()
@@ -334,7 +336,7 @@ func (j *Journal) readSuper() error {
 		j.csum, info.ChecksumBytes = 1, 4
 	}
 	if j.csum >= 2 {
-		j.tail = 4
+		j.tail, j.verify = 4, true
 		own := slices.Clone(sb)
 		clear(own[0xfc:0x100])
 		info.Superblock = ChecksumGood
@@ -400,7 +402,7 @@ const scanBytes = 1 << 20
 
 // scan reads the journal's blocks once, in the order of their positions, and
 // keeps those that are descriptors, commits or revokes.
-func (j *Journal) scan() error {
+func (j *Journal) scan() {
 	sums := j.csum >= 2
 	if sums {
 		j.crcs = make([]uint32, j.total)
@@ -444,7 +446,6 @@ func (j *Journal) scan() error {
 		}
 	}
 	j.readFast()
-	return nil
 }
 
 func (j *Journal) scanBlock(pos uint32, block []byte) {
@@ -587,6 +588,7 @@ func (j *Journal) link() {
 		first  int32
 		commit bool
 	}
+	j.sumTransactions(prev)
 	bySeq := map[uint32][]piece{}
 	var seqs []uint32
 	seen := make([]bool, len(j.heads))
@@ -652,10 +654,53 @@ func (j *Journal) link() {
 			t.Revokes += int(h.count)
 		case journalCommit:
 			t.Commit = time.Unix(h.sec, int64(min(h.count, 999_999_999))).UTC()
-			t.Committed = h.sum != ChecksumBad
+			// With version 1 the checksum is of copies that may have been overwritten since.
+			t.Committed = h.sum != ChecksumBad || j.csum == 1
 		}
 		if h.sum != ChecksumNone && t.Checksum != ChecksumBad {
 			t.Checksum = h.sum
+		}
+	}
+}
+
+// sumTransactions verifies the checksum of version 1, which goes over the
+// descriptors and copies of a transaction and stands in its commit block. prev says
+// which heads follow another.
+func (j *Journal) sumTransactions(prev []bool) {
+	if j.csum != 1 {
+		return
+	}
+	block := make([]byte, j.blockSize)
+	budget := 2 * int64(j.total) // pieces do not overlap, unless somebody made them so
+	for i := range j.heads {
+		if prev[i] {
+			continue
+		}
+		crc, whole := ^uint32(0), true
+		for k := int32(i); k >= 0 && whole && budget > 0; k = j.heads[k].next {
+			h := &j.heads[k]
+			switch h.typ {
+			case journalDescriptor:
+				for n := range int(h.tags) + 1 {
+					if budget--; budget < 0 || j.readBlock(j.after(h.pos, n), block) != nil {
+						whole = false
+						break
+					}
+					crc = crc32be(crc, block)
+				}
+			case journalCommit:
+				budget--
+				if j.readBlock(h.pos, block) != nil {
+					break
+				}
+				switch c := rawJournalCommit(block); {
+				case c.checksumType() == 0 && c.checksumSize() == 0 && c.checksum() == 0:
+				case c.checksumType() == commitCsumTypeCRC && c.checksumSize() == 4 && c.checksum() == crc:
+					h.sum = ChecksumGood
+				default:
+					h.sum = ChecksumBad
+				}
+			}
 		}
 	}
 }
@@ -775,7 +820,7 @@ func (j *Journal) claimTags(h *journalHead, block []byte) {
 		if tag.flags&tagEscaped != 0 {
 			c.flags |= claimEscaped
 		}
-		if j.csum >= 2 {
+		if j.verify {
 			crc := j.skip(seqCRC) ^ j.crcs[pos]
 			good := crc == tag.checksum
 			if j.csum == 2 {
@@ -801,7 +846,7 @@ func (j *Journal) claimTags(h *journalHead, block []byte) {
 			continue
 		}
 		// Without a checksum nothing says how far the later transaction went.
-		if broken && j.csum < 2 {
+		if broken && !j.verify {
 			lost()
 			continue
 		}
