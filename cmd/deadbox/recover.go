@@ -311,7 +311,7 @@ func (r *recovery) describe(m *host.Mount, f *deleted.File) *deletedFile {
 	d.file = timeline.File{Path: p, Inode: f.Inum, Type: f.Type}
 	if f.Inode != nil {
 		d.file = fileOf(f.Inode, p)
-		d.file.Times.Deleted, d.file.Target = f.DeletedAt, f.Target
+		d.file.Times.Deleted, d.file.Target, d.file.Xattrs = f.DeletedAt, f.Target, f.Xattrs
 		d.file.Unalloc = f.Kind == deleted.Deleted
 	}
 	d.more = deletedMembers{

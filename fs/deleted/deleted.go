@@ -72,7 +72,8 @@ func (s Source) String() string { return sourceNames[s] }
 // File is one version of something that was deleted.
 type File struct {
 	// Path begins with "/", from the root of the file system, byte for byte. What
-	// no name is known of stands under [filesystem.OrphanPath].
+	// no name is known of stands under [filesystem.OrphanPath]; a directory whose
+	// parent is known, as $Orphan with its number below that.
 	Path     string
 	Whole    bool // every element of Path is known
 	NameFrom Source
@@ -97,6 +98,7 @@ type File struct {
 	After, Before time.Time       // what commits of the journal say: it lived after, and was gone before; zero if not known
 	ReusedBy      filesystem.Inum // of the inode: the file that has the same number today; 0 if none
 
+	Xattrs  []filesystem.Xattr // as of that state
 	Target  string             // of a symbolic link
 	Content filesystem.Content // nil if there is none to read; Lost where it was used again
 }

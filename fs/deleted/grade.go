@@ -441,7 +441,14 @@ func (e *engine) file(v *version) File {
 	if v.content != nil {
 		f.Content = newRemains(v)
 	}
-	if f.Inode == nil {
+	if f.Inode != nil {
+		f.Xattrs = e.xattrs(&v.s)
+		if v.s.at == onDisk {
+			in := *f.Inode
+			in.Offset, _ = e.f.BytesAt(in.Offset)
+			f.Inode = &in
+		}
+	} else {
 		f.Version, f.Of = 1, 1
 	}
 	return f

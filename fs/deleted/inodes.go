@@ -20,6 +20,7 @@ const (
 	maxDepth   = 512     // of deleted directories in each other
 	maxNames   = 16      // further names of one file
 	maxPath    = 16 << 10
+	maxViews   = 1 << 15 // of the file system as of a transaction
 	maxDamage  = 1000
 	onDisk     = math.MaxInt64 // the moment of the image
 	neverBegan = math.MinInt64
@@ -49,6 +50,8 @@ type engine struct {
 	sights  map[sightKey][]sight
 	seen    int
 	owners  map[int64][]owner // by offset of a directory block
+	up      map[filesystem.Inum][]upward
+	views   int
 	found   []*version
 	mapped  int
 	freeMap []filesystem.Extent
@@ -82,7 +85,7 @@ func newEngine(ctx context.Context, f *ext4.FS) *engine {
 	return &engine{
 		ctx: ctx, f: f, info: info, block: info.BlockSize,
 		states: map[filesystem.Inum][]state{}, byInum: map[filesystem.Inum][]*life{},
-		sights: map[sightKey][]sight{}, owners: map[int64][]owner{},
+		sights: map[sightKey][]sight{}, owners: map[int64][]owner{}, up: map[filesystem.Inum][]upward{},
 	}
 }
 
@@ -199,9 +202,13 @@ func (e *engine) readTables() error {
 				e.note("The journal has more copies of inodes than are looked at; the latest are left out.")
 				break
 			}
-			e.count++
 			touched[n] = true
-			e.states[n] = append(e.states[n], state{in: in, at: at, to: at})
+			if s := e.states[n]; len(s) > 0 && grew(s[len(s)-1].in, in) {
+				s[len(s)-1].in, s[len(s)-1].to = in, at
+			} else {
+				e.count++
+				e.states[n] = append(s, state{in: in, at: at, to: at})
+			}
 			if in.Mode.Type() == filesystem.Directory && in.Links > 0 {
 				e.ownDirAt(in, at)
 			}
@@ -241,6 +248,13 @@ func sameFile(a, b *filesystem.Inode) bool {
 		return false
 	}
 	return a.Mode.Type() == b.Mode.Type()
+}
+
+// grew reports whether a state says all that the one before it said of a file's
+// content, so that only the later one need be kept.
+func grew(a, b *filesystem.Inode) bool {
+	return used(a) && used(b) && sameFile(a, b) && a.Flags == b.Flags && a.Flags&filesystem.FlagInlineData == 0 && a.Size <= b.Size &&
+		bytes.Equal(a.Raw[mapAt:][:mapLen], b.Raw[mapAt:][:mapLen])
 }
 
 // divide cuts the states of each inode into lives.

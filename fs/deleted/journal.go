@@ -84,15 +84,45 @@ func deep(in *filesystem.Inode) bool {
 	return !allZero(m[48:])
 }
 
-// content maps the data of a state, by the blocks of its map as of a moment.
-func (e *engine) content(in *filesystem.Inode, at int64) (filesystem.Content, error) {
-	if e.j == nil || at == onDisk || !deep(in) {
-		return e.f.Content(in)
+// asOf gives the view of the file system as of a moment; nil if that is today,
+// or if too many were asked for.
+func (e *engine) asOf(at int64) *ext4.View {
+	if e.j == nil || at == onDisk {
+		return nil
 	}
 	if e.j.viewAt != at {
+		if e.views >= maxViews {
+			e.note("More files than are looked at have maps in blocks of their own; those of the rest are read from the disk.")
+			return nil
+		}
+		e.views++
 		e.j.view, e.j.viewAt = e.j.AsOf(e.j.seqs[at]), at
 	}
-	return e.j.view.Content(in)
+	return e.j.view
+}
+
+// content maps the data of a state, by the blocks of its map as of a moment.
+func (e *engine) content(in *filesystem.Inode, at int64) (filesystem.Content, error) {
+	if deep(in) {
+		if v := e.asOf(at); v != nil {
+			return v.Content(in)
+		}
+	}
+	return e.f.Content(in)
+}
+
+// xattrs are the extended attributes of a state. i_file_acl_lo, at byte 0x68,
+// names a block outside of the inode.
+func (e *engine) xattrs(s *state) []filesystem.Xattr {
+	var out []filesystem.Xattr
+	if binary.LittleEndian.Uint32(s.in.Raw[0x68:]) != 0 {
+		if v := e.asOf(s.to); v != nil {
+			out, _ = v.Xattrs(s.in)
+			return out
+		}
+	}
+	out, _ = e.f.Xattrs(s.in) // what is left of them: an error says no more
+	return out
 }
 
 // fits reports whether a block can be one of a directory.

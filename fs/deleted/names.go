@@ -3,6 +3,7 @@ package deleted
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -35,6 +36,12 @@ type lifeName struct {
 	first, at, until int64
 	slack            bool
 	typ              filesystem.FileType
+}
+
+// upward is the parent of a directory as its ".." says it.
+type upward struct {
+	parent filesystem.Inum
+	at     int64
 }
 
 func (e *engine) ownDir(in *filesystem.Inode, at int64) {
@@ -205,6 +212,12 @@ func (e *engine) inlineNames(in *filesystem.Inode, at int64) {
 }
 
 func (e *engine) seeEntry(entry *filesystem.Entry, at, until int64) {
+	if string(entry.Name) == ".." && entry.Allocated && !e.simplyLives(entry.Parent, at) {
+		if list := e.up[entry.Parent]; len(list) < maxNames {
+			e.up[entry.Parent] = append(list, upward{entry.Inum, at})
+		}
+		return
+	}
 	if entry.IsDot() || entry.Inum == 0 || entry.Inum == entry.Parent || len(entry.Name) == 0 {
 		return
 	}
@@ -406,6 +419,13 @@ func (e *engine) resolve(l *life, depth int) (string, bool) {
 		l.path, l.whole = e.index.Path(l.n), true
 	case len(l.names) > 0:
 		l.path, l.whole = e.join(l.names[0], depth)
+	default:
+		// Where it was may be known though its name is not.
+		for _, u := range e.up[l.n] {
+			if l.fileType() == filesystem.Directory && u.at >= l.begin && u.at <= l.end && u.parent != l.n {
+				l.path, _ = e.join(&lifeName{sightKey: sightKey{u.parent, l.n, fmt.Sprintf("$Orphan-%d", l.n)}, at: u.at}, depth)
+			}
+		}
 	}
 	l.resolved = true
 	return l.path, l.whole
