@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,7 +45,10 @@ places is listed once, with "copies". A line by itself does not say in which fil
 stood, and if it has no year, only the latest that is possible is known.
 
 Programs, scripts, archives and databases are listed with their length and how
-their end is known; -o writes them. Of private keys only kind and place are said.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
+their end is known; -o writes them. Of private keys only kind and place are said.
+
+A volume whose file system cannot be read is searched as a whole. The Sleuth Kit's
+blkls copies the same blocks, for other programs to search.` + imagesHelp + exitStatus(exitDone, exitUsage, exitPartial, exitFailed),
 		Example: `  deadbox carve --list
   deadbox carve disk.dd | less
   deadbox carve disk.dd --kind syslog,utmp,shell-history --format jsonl
@@ -101,12 +105,40 @@ func runCarve(ctx context.Context, a *app, opts *carveOptions, sources []string)
 			return nil
 		})
 	}
-	// What is carved needs no tree: an image without a file system has swap and gaps, too.
 	return a.withCarved(ctx, opts, sources)
 }
 
+// withCarved is withRecords where there need not be a file system.
 func (a *app) withCarved(ctx context.Context, opts *carveOptions, sources []string) error {
-	return a.withRecords(ctx, &opts.recordOptions, sources, func(r *recorder) error {
+	r := &recorder{ctx: ctx, app: a, opts: &opts.recordOptions}
+	var err error
+	if opts.grep != "" {
+		if r.grep, err = regexp.Compile(opts.grep); err != nil {
+			return usagef("--grep: %v", err)
+		}
+	}
+	if r.ev, err = a.openEvidence(ctx, sources...); err != nil {
+		return err
+	}
+	defer r.ev.close()
+	if len(r.ev.mounts) > 0 {
+		if r.host, err = r.ev.server(ctx); err != nil {
+			return err
+		}
+	}
+	if r.zone, err = r.ev.zone(ctx, &opts.zone); err != nil {
+		return err
+	}
+	if r.from, r.to, err = timeRange(opts.from, opts.to, r.zone); err != nil {
+		return err
+	}
+	r.row = report.RowOptions{Zone: r.zone, Full: opts.full}
+	return a.withOutput(&opts.output, r.ev, func(o *output) error {
+		r.o = o
+		r.ev.reportDamage()
+		if o.format == formatCSV {
+			o.WriteString(report.ArtifactHeader)
+		}
 		r.row.Kind, r.row.KindWidth = true, len("shell-history")
 		areas := r.ev.carvedAreas(ctx)
 		total := int64(0)
@@ -173,7 +205,10 @@ func (ev *evidence) carvedAreas(ctx context.Context) []*carved.Area {
 		case v.Container || ev.mountOf(v.Volume) != nil || ev.memberOf(v) != "":
 		case v.Found.Kind == "swap":
 			name = carved.Swap
-		case v.disk != nil && !v.Allocated && !isExt(v.Found.Kind):
+		case v.disk == nil:
+		case ev.failed[v.Slot] != nil || v.Allocated && v.Found.Kind == "":
+			name = carved.Volume
+		case !v.Allocated:
 			name = carved.Gap
 		}
 		length := v.Length - v.Missing

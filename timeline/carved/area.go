@@ -24,6 +24,7 @@ const (
 	Journal     = "journal"     // the journal of a file system
 	Swap        = "swap"        // a swap partition or file
 	Gap         = "gap"         // what no partition covers
+	Volume      = "volume"      // a volume whose file system cannot be read
 )
 
 // Run is a range of bytes of a volume that stand together.

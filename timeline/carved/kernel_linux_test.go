@@ -305,7 +305,9 @@ func checkServer(t *testing.T, recs []timeline.Record, tr truth, lost int) {
 	if timed != 4 || len(commands) != 4+8 || !slices.Contains(commands, "sudo ./y") {
 		t.Errorf("commands: %d with a time, %q", timed, commands)
 	}
-	within("jobs of cron", count(recs, func(r *timeline.Record) bool { return r.Kind == timeline.KindCron && strings.HasPrefix(r.Fields["command"], "/usr/bin/true") }), 2, 0)
+	within("jobs of cron", count(recs, func(r *timeline.Record) bool {
+		return r.Kind == timeline.KindCron && strings.HasPrefix(r.Fields["command"], "/usr/bin/true")
+	}), 2, 0)
 	within("lines of dpkg", count(recs, func(r *timeline.Record) bool { return r.Kind == timeline.KindPackageEvent }), 2, 0)
 	for name, data := range map[string][]byte{"elf": tr.elf, "sqlite": tr.db, "gzip": tr.gz, "zip": tr.zip,
 		"php":    []byte("<?php\n// prints, and does nothing else\necho 'carved';\n?>\n"),
@@ -313,7 +315,9 @@ func checkServer(t *testing.T, recs []timeline.Record, tr truth, lost int) {
 		if lost > 0 && name == "sqlite" && count(recs, field("found", name)) == 1 {
 			continue // the kernel need not write its fragments in the order of the disk
 		}
-		if count(recs, func(r *timeline.Record) bool { return r.Fields["found"] == name && r.Fields["sha256"] == sum(data) && r.Fields["complete"] == "yes" }) != 1 {
+		if count(recs, func(r *timeline.Record) bool {
+			return r.Fields["found"] == name && r.Fields["sha256"] == sum(data) && r.Fields["complete"] == "yes"
+		}) != 1 {
 			t.Errorf("%s of %d bytes is not found as it was", name, len(data))
 		}
 	}
