@@ -155,7 +155,12 @@ func (a *app) withCarved(ctx context.Context, opts *carveOptions, sources []stri
 				return err
 			}
 			defer w.close()
-			options.File = w.file
+			options.File = func(rec *timeline.Record, kind string, data *io.SectionReader) (string, error) {
+				if !r.wants(rec) {
+					return "", nil
+				}
+				return w.file(rec, kind, data)
+			}
 		}
 		for rec, err := range carved.Records(ctx, r.host, areas, options) {
 			if err != nil {

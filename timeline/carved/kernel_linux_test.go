@@ -384,3 +384,32 @@ func TestNothing(t *testing.T) {
 		t.Errorf("found on an empty file system: %s %q", r.Kind, r.Summary)
 	}
 }
+
+// What stands behind a file's end in its last block is slack.
+func TestSlack(t *testing.T) {
+	image := newImage(t, 32<<20, func(dir string) {
+		put(t, dir, "etc/os-release", []byte("ID=debian\n"))
+		put(t, dir, "small", []byte("the mark of a small file"))
+	})
+	f, err := os.OpenFile(image, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	raw, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(raw, []byte("the mark of a small file"))
+	if at < 0 || at%4096 != 0 {
+		t.Fatalf("the file lies at %d", at)
+	}
+	line := authLine(4, 7, "bob")
+	if _, err := f.WriteAt([]byte(line), int64(at)+1024); err != nil {
+		t.Fatal(err)
+	}
+	recs := carve(t, image)
+	if len(recs) != 1 || recs[0].Fields["recovered"] != carved.Slack || recs[0].Evidence.Offset != int64(at)+1024 || recs[0].Fields["account"] != "bob" {
+		t.Errorf("%+v", recs)
+	}
+}
