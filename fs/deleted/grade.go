@@ -326,6 +326,28 @@ var extensions = map[string]string{
 	".sqlite": "sqlite", ".sqlite3": "sqlite", ".journal": "journal", ".pcapng": "pcapng", ".class": "java-class",
 }
 
+// textual are the endings of names that promise text.
+var textual = map[string]bool{
+	".txt": true, ".log": true, ".conf": true, ".cfg": true, ".ini": true, ".sh": true, ".py": true, ".pl": true, ".rb": true, ".php": true,
+	".html": true, ".htm": true, ".css": true, ".js": true, ".json": true, ".xml": true, ".yml": true, ".yaml": true, ".csv": true, ".md": true,
+	".sql": true, ".service": true, ".pub": true, ".pem": true,
+}
+
+// noText reports whether bytes cannot be text: one in twenty is a control
+// character, as in random and in packed data. UTF-16 begins with its mark.
+func noText(p []byte) bool {
+	if len(p) >= 2 && (p[0] == 0xff && p[1] == 0xfe || p[0] == 0xfe && p[1] == 0xff) {
+		return false
+	}
+	n := 0
+	for _, c := range p {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\b' && c != 0x1b || c == 0x7f {
+			n++
+		}
+	}
+	return n > 2 && n > len(p)/20
+}
+
 // check looks at the content itself: what the name promises, and whether
 // there is anything.
 func (e *engine) check(v *version, buf []byte) {
@@ -341,6 +363,10 @@ func (e *engine) check(v *version, buf []byte) {
 	head := buf[:n]
 	if len(v.l.names) > 0 {
 		ext := strings.ToLower(path.Ext(v.l.names[0].name))
+		if textual[ext] && noText(head) {
+			v.grade = Partial
+			v.say("the name says text, the content is none: overwritten, or never text")
+		}
 		if want := extensions[ext]; want != "" {
 			got, _ := content.Type(head[:min(n, content.HeadSize)])
 			switch {
