@@ -101,7 +101,6 @@ type scanJob struct {
 	matches []textscan.Match
 	scratch textscan.Scratch
 	text    []byte
-	owner   []byte
 	out     []byte
 	errs    []error
 }
@@ -392,7 +391,6 @@ type ownerText struct {
 	kind, name, slot, path string
 	inum                   filesystem.Inum
 	logical                int64 // of the place that was asked for, in the file
-	end                    int64 // where the owner ends, in an image as it is
 }
 
 func (s *stringScan) writer(j *scanJob, t *scanTask) *stringWriter {
