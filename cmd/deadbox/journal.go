@@ -102,8 +102,9 @@ type journalView struct {
 	fsys *ext4.FS
 	j    *ext4.Journal
 
-	index *filesystem.Index
-	names map[filesystem.Inum]dirName // of directories, as the journal has them
+	actions []ext4.Action // nil until changes
+	index   *filesystem.Index
+	lives   map[filesystem.Inum][]int // indexes in actions, by inode
 }
 
 type dirName struct {
@@ -121,13 +122,24 @@ func (v *journalView) open(m *host.Mount) error {
 	if err != nil {
 		return fmt.Errorf("volume %s: %w", m.Volume.Slot, err)
 	}
-	v.m, v.fsys, v.j, v.index, v.names = m, fsys, j, nil, nil
+	v.m, v.fsys, v.j, v.index, v.lives, v.actions = m, fsys, j, nil, nil, nil
 	if _, replayed := fsys.Replay(); !replayed { // else it was told on opening
 		for _, err := range j.Damage() {
 			v.app.damage("volume "+m.Volume.Slot, err)
 		}
 	}
 	return nil
+}
+
+// changes are the journal's actions, read once.
+func (v *journalView) changes(ctx context.Context) []ext4.Action {
+	if v.actions == nil {
+		var err error
+		if v.actions, err = v.j.Actions(ctx); err != nil {
+			v.app.damage("volume "+v.m.Volume.Slot, err)
+		}
+	}
+	return v.actions
 }
 
 // all shows the journals of all file systems, or of the chosen one.
@@ -184,12 +196,12 @@ func (v *journalView) find(ctx context.Context, opts *targetOptions, path string
 		return nil, err
 	}
 	want := cleanPath(path)
-	for _, a := range slices.Backward(v.j.Actions(ctx)) {
+	for _, a := range slices.Backward(v.changes(ctx)) {
 		for _, n := range []dirName{{a.Parent, string(a.Name)}, {a.From, string(a.FromName)}} {
 			if n.parent == 0 || !strings.HasSuffix(want, "/"+n.name) {
 				continue
 			}
-			dir, derr := v.dirPath(ctx, n.parent)
+			dir, derr := v.dirPath(ctx, n.parent, a.Sequence)
 			if derr != nil {
 				return nil, derr
 			}
@@ -207,18 +219,17 @@ func (v *journalView) find(ctx context.Context, opts *targetOptions, path string
 	return nil, err
 }
 
-// dirPath is the path of a directory: of today, or as the journal has it.
-func (v *journalView) dirPath(ctx context.Context, n filesystem.Inum) (string, error) {
+// dirPath is the path of a directory as of a transaction. Numbers of inodes are
+// used again: what the journal says of the time counts before the names of today.
+func (v *journalView) dirPath(ctx context.Context, n filesystem.Inum, sequence uint32) (string, error) {
 	if v.index == nil {
 		index, err := v.app.buildIndex(ctx, v.fsys)
 		if err != nil {
 			return "", err
 		}
-		v.index, v.names = index, map[filesystem.Inum]dirName{}
-		for _, a := range v.j.Actions(ctx) {
-			if a.Parent != 0 {
-				v.names[a.Inum] = dirName{a.Parent, string(a.Name)}
-			}
+		v.index, v.lives = index, map[filesystem.Inum][]int{}
+		for i, a := range v.changes(ctx) {
+			v.lives[a.Inum] = append(v.lives[a.Inum], i)
 		}
 	}
 	var parts []string
@@ -227,19 +238,45 @@ func (v *journalView) dirPath(ctx context.Context, n filesystem.Inum) (string, e
 			slices.Reverse(parts)
 			return "/" + strings.Join(parts, "/"), nil
 		}
-		names := v.index.Names(n)
-		if i := slices.IndexFunc(names, func(x filesystem.Name) bool { return !x.Deleted }); i >= 0 {
-			slices.Reverse(parts)
-			return strings.Join(append([]string{names[i].Path}, parts...), "/"), nil
-		}
-		up, ok := v.names[n]
+		up, ok := v.nameThen(n, sequence)
 		if !ok {
+			names := v.index.Names(n)
+			if i := slices.IndexFunc(names, func(x filesystem.Name) bool { return !x.Deleted }); i >= 0 {
+				slices.Reverse(parts)
+				return strings.Join(append([]string{names[i].Path}, parts...), "/"), nil
+			}
 			break
 		}
 		parts, n = append(parts, up.name), up.parent
 	}
 	slices.Reverse(parts)
 	return strings.Join(append([]string{filesystem.OrphanPath(n)}, parts...), "/"), nil
+}
+
+// nameThen is the name of an inode as of a transaction, if an action tells it:
+// the last that gave it a name, or the next that took one away.
+func (v *journalView) nameThen(n filesystem.Inum, sequence uint32) (dirName, bool) {
+	var last dirName
+	for _, i := range v.lives[n] {
+		a := &v.actions[i]
+		if int32(a.Sequence-sequence) > 0 {
+			switch {
+			case last.parent != 0:
+				return last, true
+			case a.Kind == ext4.ActionDeleted && a.Parent != 0:
+				return dirName{a.Parent, string(a.Name)}, true
+			case a.From != 0:
+				return dirName{a.From, string(a.FromName)}, true
+			case a.Kind == ext4.ActionCreated:
+				return dirName{}, false
+			}
+			continue
+		}
+		if a.Parent != 0 {
+			last = dirName{a.Parent, string(a.Name)}
+		}
+	}
+	return last, last.parent != 0
 }
 
 func (v *journalView) time(t time.Time) string {
@@ -344,7 +381,7 @@ func (v *journalView) writeTransactions(ctx context.Context, o *output) error {
 			t := &list[i]
 			var dirs []text
 			for _, n := range sortedInums(uses[i].dirs) {
-				p, err := v.dirPath(ctx, n)
+				p, err := v.dirPath(ctx, n, t.Sequence)
 				if err != nil {
 					return err
 				}
@@ -394,7 +431,7 @@ func (v *journalView) writeTransactions(ctx context.Context, o *output) error {
 				what = append(what, plural(n, w.one, w.many))
 			}
 		}
-		dirs, err := v.dirList(ctx, uses[i].dirs)
+		dirs, err := v.dirList(ctx, x.Sequence, uses[i].dirs)
 		if err != nil {
 			return err
 		}
@@ -413,14 +450,14 @@ func (v *journalView) writeTransactions(ctx context.Context, o *output) error {
 // maxDirsShown is how many directories a line of text names.
 const maxDirsShown = 4
 
-func (v *journalView) dirList(ctx context.Context, dirs map[filesystem.Inum]bool) (string, error) {
+func (v *journalView) dirList(ctx context.Context, sequence uint32, dirs map[filesystem.Inum]bool) (string, error) {
 	var out []string
 	for i, n := range sortedInums(dirs) {
 		if i == maxDirsShown {
 			out = append(out, fmt.Sprintf("%d more", len(dirs)-i))
 			break
 		}
-		p, err := v.dirPath(ctx, n)
+		p, err := v.dirPath(ctx, n, sequence)
 		if err != nil {
 			return "", err
 		}
@@ -460,34 +497,28 @@ func timeOrNil(t time.Time) *time.Time {
 }
 
 func (v *journalView) writeActions(ctx context.Context, o *output) error {
-	actions := v.j.Actions(ctx)
-	paths := func(parent filesystem.Inum, name []byte) (string, error) {
+	actions := v.changes(ctx)
+	paths := func(parent filesystem.Inum, name []byte, sequence uint32) (string, error) {
 		if parent == 0 {
 			return "", nil
 		}
-		dir, err := v.dirPath(ctx, parent)
+		dir, err := v.dirPath(ctx, parent, sequence)
 		return strings.TrimSuffix(dir, "/") + "/" + string(name), err
 	}
 	t := table{head: []string{"SEQUENCE", "SINCE", "COMMITTED", "ACTION", "INODE", "PATH", "BEFORE", "AFTER"}, right: []int{0, 4}}
 	for i := range actions {
 		a := &actions[i]
-		path, err := paths(a.Parent, a.Name)
+		path, err := paths(a.Parent, a.Name, a.Sequence)
 		if err != nil {
 			return err
 		}
-		from, err := paths(a.From, a.FromName)
+		from, err := paths(a.From, a.FromName, a.Sequence-1)
 		if err != nil {
 			return err
 		}
-		if path == "" {
-			if names := v.index; names == nil {
-				if _, err := v.dirPath(ctx, v.fsys.Root()); err != nil {
-					return err
-				}
-			}
-			for _, n := range v.namesOf(a.Inum) {
-				path = n
-				break
+		if path == "" && a.Kind != ext4.ActionDeleted && a.Kind != ext4.ActionCreated {
+			if path, err = v.nameOf(ctx, a.Inum, a.Sequence); err != nil {
+				return err
 			}
 		}
 		if o.format == formatJSONL {
@@ -529,15 +560,14 @@ func (v *journalView) writeActions(ctx context.Context, o *output) error {
 	return t.write(o)
 }
 
-// namesOf gives the paths of an inode in the tree.
-func (v *journalView) namesOf(n filesystem.Inum) []string {
-	var out []string
-	for _, name := range v.index.Names(n) {
-		if !name.Deleted {
-			out = append(out, name.Path)
-		}
+// nameOf is the path of an inode that an action names no name of; "" if there
+// is none.
+func (v *journalView) nameOf(ctx context.Context, n filesystem.Inum, sequence uint32) (string, error) {
+	path, err := v.dirPath(ctx, n, sequence)
+	if path == filesystem.OrphanPath(n) {
+		return "", err
 	}
-	return out
+	return path, err
 }
 
 // inodeValue is one value of an inode, for comparison.

@@ -156,7 +156,7 @@ type nameChange struct {
 }
 
 // eachName finds the names that differ between copies of directory blocks.
-func (j *Journal) eachName(ctx context.Context, owners map[uint64]filesystem.Inum) (added, removed []nameChange) {
+func (j *Journal) eachName(ctx context.Context, owners map[uint64]filesystem.Inum, born map[lifeMark]bool) (added, removed []nameChange) {
 	f := j.f
 	type entry struct {
 		inum   filesystem.Inum
@@ -191,8 +191,11 @@ func (j *Journal) eachName(ctx context.Context, owners map[uint64]filesystem.Inu
 					now[string(e.Name)] = entry{e.Inum, e.Offset}
 				}
 			}
-			if beforeDir != 0 && dir != 0 && dir != beforeDir {
+			if beforeDir != 0 && dir != 0 && dir != beforeDir || born[lifeMark{int32(c.Transaction), uint32(dir)}] {
 				before = nil // the block is another directory's now
+			}
+			if len(added)+len(removed) >= maxNameChanges {
+				return sortNames(added, removed)
 			}
 			for name, e := range now {
 				if b, ok := before[name]; !ok || b.inum != e.inum {
@@ -207,12 +210,51 @@ func (j *Journal) eachName(ctx context.Context, owners map[uint64]filesystem.Inu
 			before, beforeDir = now, dir
 		}
 	}
+	return sortNames(added, removed)
+}
+
+// maxNameChanges bounds the memory for names that came or went.
+const maxNameChanges = 1 << 20
+
+func sortNames(added, removed []nameChange) ([]nameChange, []nameChange) {
 	order := func(a, b nameChange) int {
 		return cmp.Or(cmp.Compare(a.copy.Transaction, b.copy.Transaction), cmp.Compare(a.inum, b.inum), cmp.Compare(a.parent, b.parent), strings.Compare(a.name, b.name), cmp.Compare(a.offset, b.offset))
 	}
 	slices.SortFunc(added, order)
 	slices.SortFunc(removed, order)
 	return added, removed
+}
+
+// lifeMark is an inode in a transaction.
+type lifeMark struct {
+	transaction int32
+	inum        uint32
+}
+
+// reused reports whether another file has the inode now.
+func (s *inodeCopy) reused() bool {
+	return inUse(s.before) && inUse(s.after) && (s.before.Generation != s.after.Generation || s.before.Mode.Type() != s.after.Mode.Type())
+}
+
+// cameToLife reports whether the inode is a new file's since the copy before.
+func (j *Journal) cameToLife(s *inodeCopy) bool {
+	if !inUse(s.after) {
+		return false
+	}
+	if s.before != nil {
+		return !inUse(s.before) || s.reused()
+	}
+	// The first copy of the block: an inode is new if it was born since the
+	// transaction before.
+	born, from := s.after.Times.Born, j.began(&s.copy)
+	if i := s.copy.Transaction; from.IsZero() && i > 0 && j.transactions[i-1].Committed {
+		from = j.transactions[i-1].Commit
+	}
+	if !born.Known || from.IsZero() {
+		return false
+	}
+	at := time.Unix(born.Sec, int64(born.Nsec))
+	return !at.Before(from) && !at.After(s.copy.Commit)
 }
 
 // began gives a time before which the copy's transaction had not begun; zero
@@ -234,8 +276,9 @@ func inUse(in *filesystem.Inode) bool {
 // Actions tells from the copies in the journal what happened to files, in the
 // order of the transactions. What a transaction both did and undid leaves no
 // trace, and several changes of one kind within one transaction are one. Only
-// committed transactions of the journal's present life count.
-func (j *Journal) Actions(ctx context.Context) []Action {
+// committed transactions of the journal's present life count. The error says what had
+// to be left out.
+func (j *Journal) Actions(ctx context.Context) ([]Action, error) {
 	type at struct {
 		transaction int
 		inum        filesystem.Inum
@@ -246,7 +289,13 @@ func (j *Journal) Actions(ctx context.Context) []Action {
 		out = append(out, a)
 		ranks = append(ranks, transaction)
 	}
-	added, removed := j.eachName(ctx, j.dirOwners(ctx))
+	born := map[lifeMark]bool{}
+	j.eachInode(ctx, func(s *inodeCopy) {
+		if j.cameToLife(s) {
+			born[lifeMark{int32(s.copy.Transaction), uint32(s.after.Inum)}] = true
+		}
+	})
+	added, removed := j.eachName(ctx, j.dirOwners(ctx), born)
 	// find gives the names of an inode that came or went in a transaction.
 	find := func(list []nameChange, k at) []nameChange {
 		less := func(c nameChange, k at) int {
@@ -277,6 +326,9 @@ func (j *Journal) Actions(ctx context.Context) []Action {
 	for i := range removed {
 		r := &removed[i]
 		k := at{r.copy.Transaction, r.inum}
+		if born[lifeMark{int32(k.transaction), uint32(k.inum)}] {
+			continue // the name was of a file that had the inode before
+		}
 		var match *nameChange
 		came := find(added, k)
 		for i := range came {
@@ -302,23 +354,12 @@ func (j *Journal) Actions(ctx context.Context) []Action {
 	}
 	j.eachInode(ctx, func(s *inodeCopy) {
 		k := at{s.copy.Transaction, s.after.Inum}
-		if s.before == nil {
-			// The first copy of the block: an inode is new if it was born since the
-			// transaction before.
-			born, from := s.after.Times.Born, j.began(&s.copy)
-			if i := s.copy.Transaction; from.IsZero() && i > 0 && j.transactions[i-1].Committed {
-				from = j.transactions[i-1].Commit
-			}
-			if !inUse(s.after) || !born.Known || from.IsZero() {
-				return
-			}
-			if at := time.Unix(born.Sec, int64(born.Nsec)); at.Before(from) || at.After(s.copy.Commit) {
-				return
-			}
+		if s.before == nil && !born[lifeMark{int32(k.transaction), uint32(k.inum)}] {
+			return
 		}
 		a := Action{Inum: s.after.Inum, Sequence: s.copy.Sequence, Since: j.began(&s.copy), Commit: s.copy.Commit, Offset: s.after.Offset}
 		was, is := inUse(s.before), inUse(s.after)
-		reused := was && is && (s.before.Generation != s.after.Generation || s.before.Mode.Type() != s.after.Mode.Type())
+		reused := s.reused()
 		name := func(list []nameChange) {
 			for i := range list {
 				if c := &list[i]; !c.used {
@@ -395,7 +436,11 @@ func (j *Journal) Actions(ctx context.Context) []Action {
 	for i, k := range order {
 		sorted[i] = out[k]
 	}
-	return sorted
+	err := ctx.Err()
+	if err == nil && len(added)+len(removed) >= maxNameChanges {
+		err = fmt.Errorf("the journal shows more than %d changes of names; the rest is left out", maxNameChanges)
+	}
+	return sorted, err
 }
 
 func earlier(a, b filesystem.Time) bool {

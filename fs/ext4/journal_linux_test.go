@@ -313,6 +313,9 @@ func TestActions(t *testing.T) {
 			step(os.Link(dir+"/moved", dir+"/etc/again"))
 			step(os.Remove(dir + "/etc/other"))
 			step(os.RemoveAll(dir + "/etc"))
+			// The new directory has the old one's inode and block, its files the old ones'.
+			step(os.Mkdir(dir+"/new", 0o755))
+			step(os.WriteFile(dir+"/new/config", []byte("other words"), 0o644))
 			unmount(t, dir)
 			fsys := openWith(t, image)
 			j, err := fsys.Journal()
@@ -320,7 +323,10 @@ func TestActions(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			actions := j.Actions(t.Context())
+			actions, err := j.Actions(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
 			for i, a := range actions {
 				s := a.Kind + " " + string(a.Name)
 				if len(a.FromName) > 0 {
@@ -337,7 +343,7 @@ func TestActions(t *testing.T) {
 			// What was there when the journal's first copy was made has no state before.
 			for _, want := range []string{
 				"created config", "created other", "mode changed config 0644 to 4755", "owner changed config 0:0 to 33:34", "truncated config 10 to 4",
-				"renamed config to renamed", "moved renamed to moved", "linked again", "deleted other", "deleted etc",
+				"renamed config to renamed", "moved renamed to moved", "linked again", "deleted other", "deleted etc", "created new",
 			} {
 				if !slices.Contains(got, want) {
 					t.Errorf("%q is missing", want)
@@ -349,7 +355,8 @@ func TestActions(t *testing.T) {
 				t.Error("the time that was set back is missing")
 			}
 			for _, s := range got {
-				if strings.HasPrefix(s, "deleted") && s != "deleted other" && s != "deleted etc" || strings.HasPrefix(s, "birth") {
+				if strings.HasPrefix(s, "deleted") && s != "deleted other" && s != "deleted etc" || strings.HasPrefix(s, "birth") ||
+					strings.HasPrefix(s, "renamed") && s != "renamed config to renamed" || strings.HasPrefix(s, "moved") && s != "moved renamed to moved" || strings.HasPrefix(s, "unlinked") {
 					t.Errorf("%q did not happen", s)
 				}
 			}
