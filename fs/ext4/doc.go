@@ -7,12 +7,21 @@
 // damage, and the structure is used all the same. Incompatible features that it
 // does not know are refused by name.
 //
-// The journal is not replayed: what is read is what lies on the disk, and
-// [filesystem.Info] says when the journal holds more.
+// Where a file system needs recovery, the committed transactions of its journal
+// lie over the disk in all that is read, as after a mount, and [filesystem.Info]
+// says so; [NoReplay] shows the disk as it is. Two things that a mount would do
+// besides are not done: inodes on the orphan list are listed, not removed, and the
+// changes of fast commits are listed by [Journal.FastCommits], not carried out.
 //
-// All structures are little-endian.
+// [FS.Journal] reads the journal whole, older transactions that its log no longer
+// names included: copies of blocks, earlier states of inodes, what happened to
+// files. A copy counts if its checksum fits or, where there is none, if no later
+// transaction can lie over it.
 //
-// Specification: https://docs.kernel.org/filesystems/ext4/
+// The journal is big-endian, all else little-endian.
+//
+// Specification: https://docs.kernel.org/filesystems/ext4/, the journal's at
+// https://docs.kernel.org/filesystems/ext4/journal.html
 //
 // # Terms
 //

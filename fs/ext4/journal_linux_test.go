@@ -515,3 +515,83 @@ func TestHistory(t *testing.T) {
 		})
 	}
 }
+
+// TestFastCommit reads changes that were logged without copies of blocks.
+func TestFastCommit(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "image")
+	mke2fs(t, image, 48<<20, "-t", "ext4", "-O", "fast_commit")
+	dir := mount(t, image, "nodelalloc,commit=300")
+	work(t, dir, 2)
+	name := dir + "/quick"
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("quick"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	crashed := filepath.Join(t.TempDir(), "crashed")
+	copyFile(t, image, crashed)
+	f.Close()
+	unmount(t, dir)
+
+	fsys := openWith(t, crashed)
+	j, err := fsys.Journal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.Info().FastBlocks == 0 {
+		t.Fatalf("no area of fast commits: %+v", j.Info())
+	}
+	list := j.FastCommits()
+	if len(list) == 0 {
+		t.Skip("this kernel made a full commit")
+	}
+	kinds := map[string]bool{}
+	for _, r := range list {
+		if r.Inum == filesystem.Inum(st.Ino) && r.Live {
+			kinds[r.Kind] = true
+			if r.Kind == "create" && (string(r.Name) != "quick" || r.Parent != fsys.Root()) {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	if !kinds["create"] || !kinds["inode"] || !kinds["add range"] {
+		t.Errorf("of the new file: %v; all: %+v", kinds, list)
+	}
+	if !slices.ContainsFunc(fsys.Info().Notes, func(s string) bool { return strings.Contains(s, "fast commits") }) {
+		t.Errorf("the notes do not speak of it: %q", fsys.Info().Notes)
+	}
+}
+
+// TestBytesAt finds the bytes of an inode that lies in the journal.
+func TestBytesAt(t *testing.T) {
+	o, fsys := openSeed(t, "journal-ext4")
+	moved := 0
+	for in, err := range fsys.Inodes(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, n := fsys.BytesAt(in.Offset)
+		if n < int64(len(in.Raw)) || !bytes.Equal(o.base[at:at+int64(len(in.Raw))], in.Raw) {
+			t.Errorf("inode %d: its bytes are not at %d", in.Inum, at)
+		}
+		if at != in.Offset {
+			moved++
+		}
+	}
+	if r, ok := fsys.Replay(); !ok || moved == 0 {
+		t.Errorf("%d inodes lie in the journal; replayed %+v", moved, r)
+	}
+	if at, _ := fsys.BytesAt(0); at != 0 {
+		t.Errorf("byte 0 at %d", at)
+	}
+}
