@@ -409,6 +409,26 @@ func (in *inArea) at(from, length int64) timeline.Evidence {
 	return timeline.Evidence{Image: image, Volume: in.Volume, Offset: at, Length: n}
 }
 
+// ranges lists where on the image a file lies that is in several pieces, as
+// "offset+length", in its order; "" of one piece.
+func (in *inArea) ranges(from, length int64) string {
+	var out []string
+	for at := from; at < from+length; {
+		n := min(from+length, in.runEnd(at)) - at
+		_, off, together := in.Place(in.offset(at), n)
+		if together <= 0 || off < 0 || len(out) >= 4096 {
+			break
+		}
+		n = min(n, together)
+		out = append(out, strconv.FormatInt(off, 10)+"+"+strconv.FormatInt(n, 10))
+		at += n
+	}
+	if len(out) < 2 {
+		return ""
+	}
+	return strings.Join(out, ",")
+}
+
 // fields are those that all records have.
 func (in *inArea) fields(from int64, more ...string) map[string]string {
 	f := map[string]string{"recovered": in.Name, "block": strconv.FormatInt(in.offset(from)/in.BlockSize, 10)}
@@ -447,7 +467,7 @@ func (s *search) giveFile(in *inArea, c *found) bool {
 			copies = strconv.Itoa(n)
 		}
 		rec := timeline.Record{Kind: Kind, Extractor: Kind, Evidence: in.at(c.from, c.Length),
-			Fields: in.fields(c.from, "found", c.Kind, "size", strconv.FormatInt(c.Length, 10), "complete", complete, "end", how, "detail", c.Detail, "sha256", c.sum, "copies", copies)}
+			Fields: in.fields(c.from, "found", c.Kind, "size", strconv.FormatInt(c.Length, 10), "complete", complete, "end", how, "detail", c.Detail, "sha256", c.sum, "copies", copies, "ranges", in.ranges(c.from, c.Length))}
 		rec.Summary = fmt.Sprintf("%s, %d bytes", c.Kind, c.Length)
 		if c.Detail != "" {
 			rec.Summary += ", " + c.Detail

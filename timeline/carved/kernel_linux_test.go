@@ -376,6 +376,30 @@ func TestFragmented(t *testing.T) {
 	recs := carve(t, image)
 	// A line over the end of a fragment is lost, or cut: four files of some 40 KB in pieces of 12 KB.
 	checkServer(t, recs, tr, 8)
+	disk, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces := 0
+	for _, r := range recs {
+		if r.Fields["ranges"] == "" {
+			continue
+		}
+		var whole []byte
+		for _, p := range strings.Split(r.Fields["ranges"], ",") {
+			var at, n int
+			if _, err := fmt.Sscanf(p, "%d+%d", &at, &n); err != nil {
+				t.Fatal(p, err)
+			}
+			whole = append(whole, disk[at:at+n]...)
+		}
+		if pieces++; sum(whole) != r.Fields["sha256"] {
+			t.Errorf("%s: the bytes at its ranges have another hash", r.Summary)
+		}
+	}
+	if pieces == 0 {
+		t.Error("no file in several pieces was found")
+	}
 }
 
 func TestNothing(t *testing.T) {
