@@ -26,7 +26,16 @@ type claim struct {
 
 // maxCompared bounds the comparisons of runs: an honest disk has few files
 // that had the same blocks one after the other.
-const maxCompared = 1 << 26
+const maxCompared = 1 << 25
+
+// compare counts a comparison; false if there were too many.
+func (e *engine) compare() bool {
+	if e.compared++; e.compared > maxCompared {
+		e.note("More deleted files had the same blocks than can be compared; the grades of some may be too good.")
+		return false
+	}
+	return true
+}
 
 // loadFree reads which blocks are free.
 func (e *engine) loadFree() {
@@ -56,6 +65,9 @@ func (e *engine) notFree(r span) []span {
 	i := sort.Search(len(e.freeMap), func(i int) bool { return e.freeMap[i].Offset+e.freeMap[i].Length > r.from })
 	var out []span
 	for at := r.from; at < r.to; i++ {
+		if !e.compare() {
+			return append(out, span{at, r.to})
+		}
 		if i == len(e.freeMap) || e.freeMap[i].Offset >= r.to {
 			return append(out, span{at, r.to})
 		}
@@ -99,7 +111,6 @@ func (e *engine) grade() error {
 		}
 	}
 	var uses []use
-	compared := 0
 	for _, v := range e.found {
 		if v.content == nil {
 			continue
@@ -115,7 +126,7 @@ func (e *engine) grade() error {
 			r := span{x.Offset, x.Offset + min(x.Length, end-x.Logical)}
 			add := func(s span, by filesystem.Inum, path string) {
 				s = span{max(s.from, r.from), min(s.to, r.to)}
-				if s.from < s.to {
+				if s.from < s.to && e.compare() {
 					uses = append(uses, use{v: v, logical: x.Logical + s.from - r.from, span: s, by: by, path: path})
 				}
 			}
@@ -126,18 +137,14 @@ func (e *engine) grade() error {
 			}
 			if e.j != nil {
 				lo, hi := e.j.copied(r.from/e.block, (r.to+e.block-1)/e.block)
-				for k := lo; k < hi; k++ {
+				for k := lo; k < hi && e.compare(); k++ {
 					if e.j.latest[k] > v.s.to && e.j.latest[k] >= v.l.end {
 						add(span{e.j.blocks[k] * e.block, (e.j.blocks[k] + 1) * e.block}, 0, "")
 					}
 				}
 			}
 			i := sort.Search(len(reach), func(i int) bool { return reach[i] > r.from })
-			for ; i < len(claims) && claims[i].from < r.to; i++ {
-				if compared++; compared > maxCompared {
-					e.note("More deleted files had the same blocks than can be compared; the grades of some may be too good.")
-					break
-				}
+			for ; i < len(claims) && claims[i].from < r.to && e.compare(); i++ {
 				c := &claims[i]
 				if c.to <= r.from || c.v == v || c.v.l == v.l && c.v.number <= v.number {
 					continue

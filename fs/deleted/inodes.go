@@ -45,16 +45,17 @@ type engine struct {
 	count  int
 	live   map[filesystem.Inum]bool // looked at on the disk
 
-	lives   []*life
-	byInum  map[filesystem.Inum][]*life // oldest first
-	sights  map[sightKey][]sight
-	seen    int
-	owners  map[int64][]owner // by offset of a directory block
-	up      map[filesystem.Inum][]upward
-	views   int
-	found   []*version
-	mapped  int
-	freeMap []filesystem.Extent
+	lives    []*life
+	byInum   map[filesystem.Inum][]*life // oldest first
+	sights   map[sightKey][]sight
+	seen     int
+	owners   map[int64][]owner // by offset of a directory block
+	up       map[filesystem.Inum][]upward
+	views    int
+	compared int
+	found    []*version
+	mapped   int
+	freeMap  []filesystem.Extent
 }
 
 // state is an inode as one copy has it.

@@ -77,7 +77,7 @@ func (e *engine) ownBlocks(in *filesystem.Inode, c filesystem.Content, at int64)
 			logical := run.Logical + offset - run.Offset
 			if slices.ContainsFunc(list, func(o owner) bool {
 				return o.dir.Inum == in.Inum && o.dir.Generation == in.Generation && o.logical == logical
-			}) || len(list) >= 64 {
+			}) || len(list) >= 16 {
 				continue
 			}
 			e.owners[offset] = append(list, owner{in, logical, at})

@@ -16,7 +16,8 @@
 #   SHRED   1: text files go by "shred -u"
 #   SKIPBIG 1: without the file of 20 MB
 set -euo pipefail
-out=$1
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
 mkfs=${MKFS:--t ext4} size=${SIZE:-160M} opts=${OPTS:-loop} after=${AFTER:-0} wrap=${WRAP:-0}
 image=$out/work.dd mnt=$out/mnt
 mkdir -p "$mnt"
