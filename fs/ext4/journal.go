@@ -43,6 +43,7 @@ type JournalInfo struct {
 	FastBlocks    uint32   // blocks of the fast-commit area at the end; 0 without
 	Sequence      uint32   // of the log's tail: the next to be used if the log is empty
 	Start         uint32   // block of the tail; 0 if the log is empty
+	Head          uint32   // block where a clean log goes on, as kernels from 6.3 on write it; 0 if it is not kept
 	Errno         int32    // error that the journal was aborted with; 0 if none
 	Superblock    Checksum
 	ChecksumBytes int // 4 for versions 1 and 3, 2 for version 2, 0 without
@@ -313,6 +314,9 @@ func (j *Journal) readSuper() error {
 	info := &j.info
 	info.Version, info.BlockSize = int(sb.blockType())-2, j.blockSize
 	info.Sequence, info.Start, info.Errno = sb.sequence(), sb.start(), sb.errno()
+	if info.Version == 2 {
+		info.Head = sb.head()
+	}
 	var compat uint32
 	if info.Version == 2 {
 		compat, j.incompat = sb.featureCompat(), sb.featureIncompat()

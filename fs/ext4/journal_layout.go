@@ -47,9 +47,7 @@ func (b rawJournalSuper) errno() int32            { return int32(be.Uint32(b[0x2
 func (b rawJournalSuper) featureCompat() uint32   { return be.Uint32(b[0x24:]) }
 func (b rawJournalSuper) featureIncompat() uint32 { return be.Uint32(b[0x28:]) }
 func (b rawJournalSuper) featureROCompat() uint32 { return be.Uint32(b[0x2c:]) }
-func (b rawJournalSuper) uuid() []byte            { return b[0x30:0x40] } // begins the checksums
-func (b rawJournalSuper) users() uint32           { return be.Uint32(b[0x40:]) }
-func (b rawJournalSuper) checksumType() uint8     { return b[0x50] }
+func (b rawJournalSuper) uuid() []byte            { return b[0x30:0x40] }        // begins the checksums
 func (b rawJournalSuper) fastBlocks() uint32      { return be.Uint32(b[0x54:]) } // of the fast-commit area, at the journal's end
 func (b rawJournalSuper) head() uint32            { return be.Uint32(b[0x58:]) } // where a clean log goes on; 0 if not kept
 func (b rawJournalSuper) checksum() uint32        { return be.Uint32(b[0xfc:]) } // crc32c with these four bytes zero

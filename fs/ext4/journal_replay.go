@@ -183,7 +183,7 @@ func (f *FS) replayJournal() bool {
 	f.overlaid, f.replay = o, r
 	s := fmt.Sprintf("The file system was not cleanly unmounted (needs_recovery); its journal was replayed in memory, as a mount would do: %d transactions (sequence %d to %d), %d blocks.", r.Transactions, r.First, r.Last, r.Blocks)
 	if r.Revoked > 0 {
-		s += fmt.Sprintf(" %d older copies are revoked.", r.Revoked)
+		s += fmt.Sprintf(" Copies that a later transaction revoked: %d.", r.Revoked)
 	}
 	f.note("%s", s)
 	live := 0

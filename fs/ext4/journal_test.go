@@ -106,7 +106,6 @@ func differences(a, b map[string]string) []string {
 // logged is one block as debugfs' logdump shows it.
 type logged struct {
 	seq, block uint64
-	offset     int64
 }
 
 var (
@@ -267,5 +266,62 @@ func TestNoJournal(t *testing.T) {
 	fsys := openWith(t, image)
 	if j, err := fsys.Journal(); j != nil || !errors.Is(err, ext4.ErrNoJournal) {
 		t.Errorf("%v, %v", j, err)
+	}
+}
+
+// TestJournalWritten reads journals that debugfs writes, with checksums of each
+// version that it knows, and numbers of blocks of 32 and 64 bits.
+func TestJournalWritten(t *testing.T) {
+	for _, c := range []struct {
+		name, open string
+		features   string
+		bytes      int
+	}{
+		{"no checksum", "jo", "^metadata_csum,^64bit", 0},
+		{"no checksum, 64 bit", "jo", "^metadata_csum,64bit", 0},
+		{"version 2", "jo -c -v 2", "metadata_csum,^64bit", 2},
+		{"version 2, 64 bit", "jo -c -v 2", "metadata_csum,64bit", 2},
+		{"version 3", "jo -c -v 3", "metadata_csum,^64bit", 4},
+		{"version 3, 64 bit", "jo -c -v 3", "metadata_csum,64bit", 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			image := filepath.Join(dir, "image")
+			mke2fs(t, image, 8<<20, "-t", "ext4", "-b", "1024", "-O", c.features)
+			// The second block begins like one of the journal's own.
+			first, second := bytes.Repeat([]byte("first "), 171)[:1024], append([]byte{0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 1}, make([]byte, 1016)...)
+			both := filepath.Join(dir, "blocks")
+			if err := os.WriteFile(both, append(slices.Clone(first), second...), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			one := filepath.Join(dir, "one")
+			if err := os.WriteFile(one, second, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			debugfs(t, image, true, c.open, "jw -b 7000,7001 "+both, "jw -b 7002 "+one, "jw -r 7002", "jc")
+			fsys := openWith(t, image)
+			j, err := fsys.Journal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info := j.Info(); info.ChecksumBytes != c.bytes || len(j.Damage()) > 0 {
+				t.Errorf("%+v, damage %v", info, j.Damage())
+			}
+			sameAsLogdump(t, fsys, image)
+			buf := make([]byte, 1024)
+			for block, want := range map[int64][]byte{7000: first, 7001: second, 7002: second} {
+				copies := j.CopiesOf(block)
+				if len(copies) != 1 || !copies[0].Committed || !copies[0].Live || copies[0].Verified != (c.bytes > 0) || copies[0].Escaped != (block > 7000) || copies[0].Revoked != (block == 7002) {
+					t.Errorf("block %d: %+v", block, copies)
+					continue
+				}
+				if err := j.ReadCopy(copies[0], buf); err != nil || !bytes.Equal(buf, want) {
+					t.Errorf("block %d: %v, % x ...", block, err, buf[:8])
+				}
+			}
+			if r, ok := fsys.Replay(); !ok || r.Blocks != 2 || r.Revoked != 1 {
+				t.Errorf("replayed %+v", r)
+			}
+		})
 	}
 }
