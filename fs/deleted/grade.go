@@ -408,6 +408,9 @@ func (l *life) deletedAt(inodes uint64) filesystem.Time {
 
 // result puts the files into order.
 func (e *engine) result() *Result {
+	if e.former > 0 {
+		e.note("%d deleted names in slack lead to inodes that live under other names: former names, or names of files whose inode was used again. They are not listed.", e.former)
+	}
 	r := &Result{Notes: e.notes, Damage: e.damage}
 	if e.untold > 0 {
 		r.Damage = append(r.Damage, fmt.Errorf("%d more errors", e.untold))

@@ -52,6 +52,7 @@ type engine struct {
 	owners   map[int64][]owner // by offset of a directory block
 	up       map[filesystem.Inum][]upward
 	views    int
+	former   int // names in slack whose inode lives under another
 	compared int
 	found    []*version
 	mapped   int

@@ -125,7 +125,11 @@ func (e *engine) readNames() error {
 		if _, gone := e.index.Flags(i); !gone {
 			continue
 		}
-		if n := e.index.Inum(i); n != 0 && !e.simplyLives(n, onDisk) {
+		switch n := e.index.Inum(i); {
+		case n == 0:
+		case e.simplyLives(n, onDisk):
+			e.former++
+		default:
 			name := e.index.At(i)
 			e.see(name.Parent, n, path.Base(name.Path), sight{onDisk, onDisk, true, name.Type})
 		}
