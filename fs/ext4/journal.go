@@ -237,7 +237,7 @@ func (j *Journal) mapDevice() error {
 		}
 	}
 	if sb == nil {
-		return fmt.Errorf("it lies on another device, with UUID %s, that was not given: %w", uuidString(f.sb.journalUUID()), ErrNoJournal)
+		return fmt.Errorf("the journal lies on another device, with UUID %s, which was not given: %w", uuidString(f.sb.journalUUID()), ErrNoJournal)
 	}
 	if sb.logBlockSize() > 6 || int64(1024)<<sb.logBlockSize() != f.blockSize {
 		return fmt.Errorf("external journal: %w", &filesystem.CorruptError{Structure: "superblock", Offset: superOffset, Reason: "its blocks are not of the file system's size"})
