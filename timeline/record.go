@@ -44,6 +44,7 @@ const (
 	KindDownload      = "download"       // a file that was downloaded
 	KindRecent        = "recent"         // a file that a desktop or an editor remembers
 	KindTrash         = "trash"          // a file in the trash
+	KindDeleted       = "deleted"        // a file that was deleted, or content that a file lost, in one version
 	KindChange        = "change"         // a difference from the baseline
 	KindStrings       = "strings"        // the telling strings of a program that no baseline knows
 )

@@ -18,17 +18,18 @@ import (
 // report shows of them beside the findings: the same lists as the commands for
 // each of them.
 type digest struct {
-	own      ownership
-	census   *census
-	logins   []timeline.Record
-	accepted []timeline.Record
-	failed   attackers
-	starters []starter
-	sites    []timeline.Record
-	apps     []timeline.Record
-	boxes    []timeline.Record // containers
-	visits   visits
-	read     map[string]*reading
+	own       ownership
+	census    *census
+	logins    []timeline.Record
+	accepted  []timeline.Record
+	failed    attackers
+	starters  []starter
+	sites     []timeline.Record
+	apps      []timeline.Record
+	boxes     []timeline.Record // containers
+	visits    visits
+	deletions deletions
+	read      map[string]*reading
 }
 
 // reading is what one extractor gave.
@@ -151,6 +152,8 @@ func (d *digest) tables(known bool, zone *time.Location) []report.Table {
 	add("Web applications", "", "web IMAGE", appTable(d.apps))
 	add("Clients with the most requests", fmt.Sprintf("%s of %s.", plural(int(d.visits.all.requests), "request", "requests"), plural(len(d.visits.clients), "address", "addresses")),
 		"web IMAGE --top 100", clientTable(d.visits.top(shownClients), zone))
+	gone, said := d.deletions.table(zone)
+	add("Deleted files, the last first", said, "recover IMAGE", gone)
 	boxes := &table{head: []string{"NAME", "IMAGE", "STATE", "COMMAND", "SAID BY"}}
 	for i := range d.boxes {
 		f := d.boxes[i].Fields

@@ -196,7 +196,7 @@ func (v *investigator) run() error {
 		return err
 	}
 	v.startHashes()
-	for _, step := range []func() error{v.changes, v.files, v.artifacts, v.strings} {
+	for _, step := range []func() error{v.changes, v.files, v.deleted, v.artifacts, v.strings} {
 		if err := step(); err != nil {
 			return err
 		}
