@@ -72,6 +72,12 @@ func (e *engine) versionsOf(l *life) {
 			}
 			continue
 		}
+		if cur != nil && used(cur.s.in) && !used(s.in) {
+			// Freed with its map or its inline content still in it: the times of the
+			// state before are those that the file had.
+			cur.s.to = s.to
+			continue
+		}
 		if cur != nil && e.continues(cur, &s) {
 			cur.s.to = s.to
 			continue
