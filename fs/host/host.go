@@ -34,11 +34,26 @@ func (m *Mount) Place(off int64) (image string, offset int64) {
 	return image, offset
 }
 
+// relocator is a file system that reads some of its blocks elsewhere than they
+// belong: out of a journal that was not written back.
+type relocator interface {
+	BytesAt(offset int64) (at, length int64)
+}
+
 // PlaceRange is Place of a range of the file system. n is how many of its
 // bytes lie together on the image from offset on.
 func (m *Mount) PlaceRange(off, length int64) (image string, offset, n int64) {
 	if off < 0 {
 		return m.Image, -1, 0
+	}
+	if r, ok := m.FS.(relocator); ok {
+		at, n := r.BytesAt(off)
+		if at < 0 {
+			return m.Image, -1, 0
+		}
+		if off = at; n > 0 {
+			length = min(length, n)
+		}
 	}
 	if !m.Volume.Composed() {
 		return m.Image, m.Volume.Offset + off, length
