@@ -373,6 +373,20 @@ func TestDeleted(t *testing.T) {
 
 func TestFragmented(t *testing.T) {
 	needs(t, "sqlite3", "zip")
+	// Where the kernel puts what is written is its own choice: some disks have no
+	// file in pieces whose order can be told.
+	const disks = 8
+	for range disks {
+		if fragmented(t) > 0 {
+			return
+		}
+	}
+	t.Errorf("on %d disks no file in several pieces was found", disks)
+}
+
+// fragmented makes a disk whose free space is in pieces, and gives how many
+// files in several pieces were found on it.
+func fragmented(t *testing.T) (pieces int) {
 	var tr truth
 	image := newImage(t, 64<<20, func(dir string) { tr = server(t, dir, true) })
 	recs := carve(t, image)
@@ -382,7 +396,6 @@ func TestFragmented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces := 0
 	for _, r := range recs {
 		if r.Fields["ranges"] == "" {
 			continue
@@ -399,9 +412,7 @@ func TestFragmented(t *testing.T) {
 			t.Errorf("%s: the bytes at its ranges have another hash", r.Summary)
 		}
 	}
-	if pieces == 0 {
-		t.Error("no file in several pieces was found")
-	}
+	return pieces
 }
 
 func TestNothing(t *testing.T) {
