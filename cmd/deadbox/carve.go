@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -110,29 +109,11 @@ func runCarve(ctx context.Context, a *app, opts *carveOptions, sources []string)
 
 // withCarved is withRecords where there need not be a file system.
 func (a *app) withCarved(ctx context.Context, opts *carveOptions, sources []string) error {
-	r := &recorder{ctx: ctx, app: a, opts: &opts.recordOptions}
-	var err error
-	if opts.grep != "" {
-		if r.grep, err = regexp.Compile(opts.grep); err != nil {
-			return usagef("--grep: %v", err)
-		}
-	}
-	if r.ev, err = a.openEvidence(ctx, sources...); err != nil {
+	r, err := a.openRecorder(ctx, &opts.recordOptions, sources)
+	if err != nil {
 		return err
 	}
 	defer r.ev.close()
-	if len(r.ev.mounts) > 0 {
-		if r.host, err = r.ev.server(ctx); err != nil {
-			return err
-		}
-	}
-	if r.zone, err = r.ev.zone(ctx, &opts.zone); err != nil {
-		return err
-	}
-	if r.from, r.to, err = timeRange(opts.from, opts.to, r.zone); err != nil {
-		return err
-	}
-	r.row = report.RowOptions{Zone: r.zone, Full: opts.full}
 	return a.withOutput(&opts.output, r.ev, func(o *output) error {
 		r.o = o
 		r.ev.reportDamage()

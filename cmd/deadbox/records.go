@@ -64,33 +64,52 @@ type recorder struct {
 	line     []byte
 }
 
-// withRecords opens the evidence, joins it into a server, and lets f write what
-// it reads of it.
-func (a *app) withRecords(ctx context.Context, opts *recordOptions, sources []string, f func(*recorder) error) error {
-	r := &recorder{ctx: ctx, app: a, opts: opts, from: math.MinInt64, to: math.MaxInt64}
+// openRecorder opens the evidence and reads the flags. It joins the file systems
+// into a server if there are any. The caller closes r.ev.
+func (a *app) openRecorder(ctx context.Context, opts *recordOptions, sources []string) (*recorder, error) {
+	r := &recorder{ctx: ctx, app: a, opts: opts}
 	var err error
 	if opts.grep != "" {
 		if r.grep, err = regexp.Compile(opts.grep); err != nil {
-			return usagef("--grep: %v", err)
+			return nil, usagef("--grep: %v", err)
 		}
 	}
 	if r.ev, err = opts.source.open(ctx, a, sources...); err != nil {
+		return nil, err
+	}
+	if err := r.join(); err != nil {
+		r.ev.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// join joins the file systems, and reads the flags that depend on the server.
+func (r *recorder) join() (err error) {
+	if len(r.ev.mounts) > 0 {
+		if r.host, err = r.ev.server(r.ctx); err != nil {
+			return err
+		}
+	}
+	if r.zone, err = r.ev.zone(r.ctx, &r.opts.zone); err != nil {
+		return err
+	}
+	r.row = report.RowOptions{Zone: r.zone, Full: r.opts.full}
+	r.from, r.to, err = timeRange(r.opts.from, r.opts.to, r.zone)
+	return err
+}
+
+// withRecords opens the evidence, joins it into a server, and lets f write what
+// it reads of it.
+func (a *app) withRecords(ctx context.Context, opts *recordOptions, sources []string, f func(*recorder) error) error {
+	r, err := a.openRecorder(ctx, opts, sources)
+	if err != nil {
 		return err
 	}
 	defer r.ev.close()
-	if len(r.ev.mounts) == 0 {
+	if r.host == nil {
 		return r.ev.nothingToRead()
 	}
-	if r.host, err = r.ev.server(ctx); err != nil {
-		return err
-	}
-	if r.zone, err = r.ev.zone(ctx, &opts.zone); err != nil {
-		return err
-	}
-	if r.from, r.to, err = timeRange(opts.from, opts.to, r.zone); err != nil {
-		return err
-	}
-	r.row = report.RowOptions{Zone: r.zone, Full: opts.full}
 	return a.withOutput(&opts.output, r.ev, func(o *output) error {
 		r.o = o
 		r.ev.reportDamage()
