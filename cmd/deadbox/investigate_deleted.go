@@ -71,13 +71,14 @@ func deletedRecord(m *host.Mount, f *deleted.File) timeline.Record {
 		}
 	}
 	r := timeline.Record{Kind: timeline.KindDeleted, Summary: fmt.Sprintf("%s (%s, content %s)", p, f.Kind, f.Grade), Fields: fields, Evidence: ev}
-	switch {
-	case f.DeletedAt.Known && f.Kind != deleted.Truncated:
-		r.Stamps = []timeline.Stamp{{What: "deletion", When: f.DeletedAt.Std()}}
-	case !f.Before.IsZero():
-		r.Stamps = []timeline.Stamp{{What: "deletion", When: f.Before, Note: "not later than this commit of the journal"}}
-	case !f.After.IsZero():
-		r.Stamps = []timeline.Stamp{{What: "deletion", When: f.After, Note: "not earlier than this commit of the journal"}}
+	if when, bound := deletionTime(f); !when.IsZero() {
+		r.Stamps = []timeline.Stamp{{What: "deletion", When: when}}
+		switch bound {
+		case "before":
+			r.Stamps[0].Note = "not later than this commit of the journal"
+		case "after":
+			r.Stamps[0].Note = "not earlier than this commit of the journal"
+		}
 	}
 	return r
 }

@@ -371,15 +371,25 @@ func (d *deletedFile) writeJSON(o *output) error {
 	}{text(d.file.Path), uint64(d.file.Inode), d.file.Type.String(), &d.more})
 }
 
-func (r *recovery) addRow(f *deleted.File, d *deletedFile) {
-	when := ""
+// deletionTime is when a file was deleted, as its inode says, or the commit of the
+// journal that bounds it; bound is "before" or "after" then. It is zero if
+// nothing is known.
+func deletionTime(f *deleted.File) (when time.Time, bound string) {
 	switch {
 	case f.DeletedAt.Known && f.Kind != deleted.Truncated:
-		when = string(report.AppendTimeIn(nil, f.DeletedAt.Sec, 0, r.zone, false))
+		return f.DeletedAt.Std(), ""
 	case !f.Before.IsZero():
-		when = "before " + string(report.AppendTimeIn(nil, f.Before.Unix(), 0, r.zone, false))
+		return f.Before, "before"
 	case !f.After.IsZero():
-		when = "after " + string(report.AppendTimeIn(nil, f.After.Unix(), 0, r.zone, false))
+		return f.After, "after"
+	}
+	return time.Time{}, ""
+}
+
+func (r *recovery) addRow(f *deleted.File, d *deletedFile) {
+	when := ""
+	if t, bound := deletionTime(f); !t.IsZero() {
+		when = strings.TrimSpace(bound + " " + report.TimeIn(t, r.zone))
 	}
 	size := ""
 	if f.Inode != nil && f.Type != filesystem.Directory && (f.Content != nil || f.Grade == deleted.Complete) {
