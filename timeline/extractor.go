@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"path"
 	"strings"
 	"time"
 
@@ -56,6 +57,28 @@ type Split struct {
 	// Begins tells whether a part may begin with a line: one that does not need
 	// what came before it. It may be nil, if any line will do.
 	Begins func(line []byte) bool
+}
+
+// Fits reports whether the elements of a path are those of a pattern, as
+// [Extractor].Paths defines them.
+func Fits(pattern, name []string) bool {
+	for i, elem := range pattern {
+		if elem == "**" {
+			for j := i; j < len(name); j++ {
+				if Fits(pattern[i+1:], name[j:]) {
+					return true
+				}
+			}
+			return i == len(pattern)-1
+		}
+		if i >= len(name) {
+			return false
+		}
+		if ok, _ := path.Match(elem, name[i]); !ok {
+			return false
+		}
+	}
+	return len(name) == len(pattern)
 }
 
 // Source is one file that an extractor reads.
@@ -117,6 +140,15 @@ func (s *Source) Owner() string {
 		return parts[1]
 	}
 	return ""
+}
+
+// WAL gives the write-ahead log beside a database of SQLite: its source for
+// evidence, and what reading the database wants. All are nil and zero if there is none.
+func (s *Source) WAL() (log *Source, data io.ReaderAt, size int64) {
+	if log = s.Open(s.Path + "-wal"); log == nil || log.Data == nil || log.Size == 0 {
+		return nil, nil, 0
+	}
+	return log, log.Data, log.Size
 }
 
 // Open gives the sibling at path, nil if there is none.

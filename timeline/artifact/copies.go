@@ -27,8 +27,10 @@ func (c *copies) look(r *timeline.Record) {
 		return
 	}
 	if r.Evidence.Path != c.path {
-		c.before = append(c.before, c.current...)
-		slices.Sort(c.before)
+		if len(c.current) > 0 {
+			c.before = append(c.before, c.current...)
+			slices.Sort(c.before)
+		}
 		c.path, c.current = r.Evidence.Path, c.current[:0]
 	}
 	steps := [...]int64{0, 1, -1} // syslogd and the journal take the time a moment apart

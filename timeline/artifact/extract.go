@@ -241,7 +241,7 @@ func (pl *planner) fits(pattern, p string) bool {
 		if i := strings.IndexAny(pattern, `*?[\`); i > 0 && !strings.HasPrefix(p, pattern[:i]) || i < 0 && p != pattern {
 			return false
 		}
-		return fits(strings.Split(pattern, "/"), strings.Split(p, "/"))
+		return timeline.Fits(strings.Split(pattern, "/"), strings.Split(p, "/"))
 	}
 	if pl.homes == nil {
 		pl.homes = []string{}
@@ -250,31 +250,11 @@ func (pl *planner) fits(pattern, p string) bool {
 		}
 	}
 	for _, home := range pl.homes {
-		if below, ok := strings.CutPrefix(p, home); ok && fits(strings.Split(rest, "/"), strings.Split(below, "/")) {
+		if below, ok := strings.CutPrefix(p, home); ok && timeline.Fits(strings.Split(rest, "/"), strings.Split(below, "/")) {
 			return true
 		}
 	}
 	return false
-}
-
-func fits(pattern, name []string) bool {
-	for i, elem := range pattern {
-		if elem == "**" {
-			for j := i; j < len(name); j++ {
-				if fits(pattern[i+1:], name[j:]) {
-					return true
-				}
-			}
-			return i == len(pattern)-1
-		}
-		if i >= len(name) {
-			return false
-		}
-		if ok, _ := path.Match(elem, name[i]); !ok {
-			return false
-		}
-	}
-	return len(name) == len(pattern)
 }
 
 // inOrder sorts paths: the logs of a family stand together, the oldest first. Where

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"path"
 	"strings"
 	"time"
 
@@ -61,37 +60,15 @@ func classOf(name string) *class {
 		for _, p := range classes[i].patterns {
 			if rest, ok := strings.CutPrefix(p, "~/"); ok {
 				n := strings.Count(rest, "/") + 1
-				if len(elems) > n && fits(strings.Split(rest, "/"), elems[len(elems)-n:]) {
+				if len(elems) > n && timeline.Fits(strings.Split(rest, "/"), elems[len(elems)-n:]) {
 					return &classes[i]
 				}
-			} else if fits(strings.Split(strings.Trim(p, "/"), "/"), elems) {
+			} else if timeline.Fits(strings.Split(strings.Trim(p, "/"), "/"), elems) {
 				return &classes[i]
 			}
 		}
 	}
 	return nil
-}
-
-// fits reports whether the elements of a path are those of a pattern.
-func fits(pattern, name []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for i := range name {
-				if fits(pattern[1:], name[i:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
-			return false
-		}
-		pattern, name = pattern[1:], name[1:]
-	}
-	return len(name) == 0
 }
 
 func run(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {

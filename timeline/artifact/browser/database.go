@@ -21,16 +21,10 @@ type database struct {
 // openDatabase opens a database and tells its damage. ok is false if nothing
 // can be read or wanted.
 func openDatabase(s *timeline.Source, yield func(timeline.Record, error) bool) (*database, bool) {
-	d := &database{src: s, yield: yield}
-	if wal := s.Open(s.Path + "-wal"); wal != nil && wal.Data != nil {
-		d.wal = wal
-	}
+	log, data, size := s.WAL()
+	d := &database{src: s, wal: log, yield: yield}
 	var err error
-	if d.wal != nil {
-		d.DB, err = sqlite.Open(s.Data, s.Size, d.wal.Data, d.wal.Size)
-	} else {
-		d.DB, err = sqlite.Open(s.Data, s.Size, nil, 0)
-	}
+	d.DB, err = sqlite.Open(s.Data, s.Size, data, size)
 	if err != nil {
 		d.fail(err)
 		return nil, false

@@ -279,13 +279,8 @@ func history(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record,
 			}
 			return yield(timeline.Record{}, s.Damage(offset, 0, 0, "a part of dnf's history cannot be read", err))
 		}
-		var db *sqlite.DB
-		var err error
-		if wal := s.Open(s.Path + "-wal"); wal != nil && wal.Size > 0 {
-			db, err = sqlite.Open(s.Data, s.Size, wal.Data, wal.Size)
-		} else {
-			db, err = sqlite.Open(s.Data, s.Size, nil, 0)
-		}
+		_, wal, size := s.WAL()
+		db, err := sqlite.Open(s.Data, s.Size, wal, size)
 		if err != nil {
 			damaged(err)
 			return

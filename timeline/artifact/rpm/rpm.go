@@ -35,13 +35,8 @@ func put(f map[string]string, name, value string) {
 
 func packages(ctx context.Context, s *timeline.Source) iter.Seq2[timeline.Record, error] {
 	return func(yield func(timeline.Record, error) bool) {
-		var db *rpmdb.DB
-		var err error
-		if wal := s.Open(s.Path + "-wal"); wal != nil && wal.Size > 0 {
-			db, err = rpmdb.Open(s.Data, s.Size, wal.Data, wal.Size)
-		} else {
-			db, err = rpmdb.Open(s.Data, s.Size, nil, 0)
-		}
+		_, wal, size := s.WAL()
+		db, err := rpmdb.Open(s.Data, s.Size, wal, size)
 		if err != nil {
 			yield(timeline.Record{}, s.Damage(0, s.Size, 0, "cannot be read", err))
 			return

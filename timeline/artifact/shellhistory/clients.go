@@ -447,14 +447,8 @@ func maskRedis(s string) (string, bool) {
 // rows yields the entries that make makes of the rows of a table.
 func rows(ctx context.Context, s *timeline.Source, table string, make func(db *sqlite.DB, r *sqlite.Row) (entry, bool)) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
-		wal := s.Open(s.Path + "-wal")
-		var db *sqlite.DB
-		var err error
-		if wal != nil && wal.Data != nil {
-			db, err = sqlite.Open(s.Data, s.Size, wal.Data, wal.Size)
-		} else {
-			db, err = sqlite.Open(s.Data, s.Size, nil, 0)
-		}
+		wal, data, size := s.WAL()
+		db, err := sqlite.Open(s.Data, s.Size, data, size)
 		if err != nil {
 			yield(entry{}, s.Damage(0, s.Size, 0, "no history that can be read", err))
 			return

@@ -43,17 +43,8 @@ func table(ctx context.Context, s *timeline.Source, name string, make func(r *sq
 			return
 		}
 		// A write-ahead log holds the newest rows while the service runs.
-		wal := s.Open(s.Path + "-wal")
-		if wal == nil || wal.Data == nil || wal.Size == 0 {
-			wal = nil
-		}
-		var db *sqlite.DB
-		var err error
-		if wal == nil {
-			db, err = sqlite.Open(s.Data, s.Size, nil, 0)
-		} else {
-			db, err = sqlite.Open(s.Data, s.Size, wal.Data, wal.Size)
-		}
+		wal, data, size := s.WAL()
+		db, err := sqlite.Open(s.Data, s.Size, data, size)
 		if err != nil {
 			yield(timeline.Record{}, s.Damage(0, s.Size, 0, "not the database that its name says", err))
 			return
